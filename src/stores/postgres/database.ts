@@ -1,0 +1,151 @@
+// @ts-types="@types/pg"
+import pg from "pg";
+import { getLogger } from "@logtape/logtape";
+import { errorMessage, PaddockError } from "../../errors.ts";
+
+/** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
+export interface Statement {
+  readonly text: string;
+  readonly name?: string;
+}
+
+/** Something statements can be sent to: the pool, or one transaction. */
+export interface Queryable {
+  /**
+   * @param statement SQL text with `$1` placeholders; never built from values
+   * @throws PaddockError PDK_DATABASE_UNAVAILABLE when the connection failed; pg's DatabaseError
+   *   (with its SQLSTATE in `code`) when the server refused the statement
+   */
+  query<Row>(statement: string | Statement, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+export interface DatabaseOptions {
+  readonly connectionString: string;
+  /** Connections at most. */
+  readonly max: number;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+}
+
+/** SQLSTATE classes and codes after which the same work can succeed when done again. */
+const TRANSIENT_STATES = /^(08|53|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|25P03|25P04|57P05)/;
+
+/** Whether doing the same again later can succeed. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof PaddockError) return error.retryable;
+  return error instanceof pg.DatabaseError && TRANSIENT_STATES.test(error.code ?? "");
+}
+
+/** Postgres through a pool. Values come back as pg's text mode gives them; timestamps as Date. */
+export class Database implements Queryable {
+  readonly #pool: pg.Pool;
+  readonly #options: DatabaseOptions;
+  readonly #log = getLogger(["paddock", "postgres"]);
+
+  constructor(options: DatabaseOptions) {
+    this.#options = options;
+    this.#pool = new pg.Pool({
+      connectionString: options.connectionString,
+      max: options.max,
+      application_name: options.applicationName,
+      connectionTimeoutMillis: 5_000,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+    });
+    // A connection that dies while idle must not end the process; the next query opens a new one.
+    this.#pool.on("error", (error) => this.#log.warn`connection lost: ${error.message}`);
+    this.#pool.on("connect", (client) => client.on("error", () => {}));
+  }
+
+  async query<Row>(statement: string | Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    try {
+      return await run<Row>(this.#pool, statement, values);
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction on one connection: COMMIT when it resolves, ROLLBACK when it
+   * throws. It is not retried here; the caller knows whether the work may be done again.
+   */
+  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    let client: pg.PoolClient;
+    try {
+      client = await this.#pool.connect();
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+    let broken: Error | undefined;
+    try {
+      await client.query("BEGIN");
+      const result = await work({
+        query: (statement, values = []) => run(client, statement, values),
+      });
+      await client.query("COMMIT");
+      return result;
+    } catch (error) {
+      try {
+        await client.query("ROLLBACK");
+      } catch (rollbackError) {
+        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+      }
+      throw asUnavailable(error);
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /**
+   * One connection of its own outside the pool, for LISTEN or a session lock. The caller ends it
+   * and watches its `end` event.
+   */
+  async connectAlone(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: this.#options.applicationName,
+      connectionTimeoutMillis: 5_000,
+      keepAlive: true,
+    });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+    return client;
+  }
+
+  /** Waits for the queries under way and closes every connection. */
+  async close(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+async function run<Row>(
+  target: pg.Pool | pg.PoolClient,
+  statement: string | Statement,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const config = typeof statement === "string" ? { text: statement } : statement;
+  const result = await target.query({ ...config, values: values as unknown[] });
+  return result.rows as Row[];
+}
+
+/** Errors that are not Postgres's own answer come from the connection. */
+function asUnavailable(error: unknown): unknown {
+  if (error instanceof PaddockError) return error;
+  if (error instanceof pg.DatabaseError) {
+    return /^(08|57P0[1-3]|53300)/.test(error.code ?? "")
+      ? new PaddockError("PDK_DATABASE_UNAVAILABLE", `Postgres: ${error.message}`, { cause: error })
+      : error;
+  }
+  const code = (error as { code?: string } | null)?.code;
+  const isConnection = code !== undefined && /^E[A-Z]+$/.test(code) ||
+    /connection|timeout|terminated|socket|ended/i.test(errorMessage(error));
+  return isConnection
+    ? new PaddockError("PDK_DATABASE_UNAVAILABLE", `Postgres: ${errorMessage(error) || code}`, {
+      cause: error,
+    })
+    : error;
+}
