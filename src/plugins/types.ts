@@ -1,0 +1,115 @@
+/** What the parts around plugins hand to each other. */
+import type { JsonObject } from "../events/types.ts";
+
+/** A file uploaded into a plugin config. */
+export interface PluginAttachment {
+  readonly contentType: string;
+  readonly fileName: string;
+  readonly contents: Uint8Array;
+}
+
+/** One enabled row of `posthog_pluginconfig`, ready to be given to its plugin. */
+export interface PluginConfig {
+  readonly id: number;
+  readonly teamId: number;
+  readonly pluginId: number;
+  /** Position in the team's chain, ascending. */
+  readonly order: number;
+  readonly config: JsonObject;
+  readonly attachments: Readonly<Record<string, PluginAttachment>>;
+  /** Changes when the row does: a new value means a new instance. */
+  readonly updatedAt: string;
+}
+
+/** A plugin's code, ready to be evaluated as CommonJS in the fence. */
+export interface PluginCode {
+  /** Path inside the plugin → JavaScript (CommonJS) text. */
+  readonly files: ReadonlyMap<string, string>;
+  /** Which of `files` is the entry. */
+  readonly main: string;
+  /** Exported functions seen in the text are not known before loading; the fence reports them. */
+  readonly language: "javascript" | "typescript";
+}
+
+/** What is needed to run one plugin: its code, what it may reach, and its configs. */
+export interface PluginSpec {
+  readonly id: number;
+  readonly name: string;
+  /** `plugin <name> ID <id> (organization ID <org>[ - global])`, for messages. */
+  readonly digest: string;
+  /** Configs of two organisations never share a process: one spec per plugin and organisation. */
+  readonly organizationId: string;
+  readonly code: PluginCode;
+  /** Granted `host:port` or `*.host:port` entries, validated. */
+  readonly grants: readonly string[];
+  readonly configs: readonly PluginConfig[];
+  /** Changes when the code or the grants do: a new value means a new process. */
+  readonly version: string;
+}
+
+/** One line of a plugin's log (`posthog_pluginlogentry`). */
+export interface PluginLogEntry {
+  readonly teamId: number;
+  readonly pluginId: number;
+  readonly pluginConfigId: number;
+  readonly source: "SYSTEM" | "PLUGIN" | "CONSOLE";
+  readonly type: "DEBUG" | "LOG" | "INFO" | "WARN" | "ERROR";
+  readonly message: string;
+}
+
+/** Takes log lines without waiting; bounded, written in batches. */
+export interface PluginLog {
+  write(entry: PluginLogEntry): void;
+}
+
+/** What a plugin's failure leaves in `posthog_pluginconfig.error`. */
+export interface PluginFailure {
+  readonly message: string;
+  readonly time: string;
+  readonly name?: string;
+  readonly stack?: string;
+  readonly event?: JsonObject;
+}
+
+/** What the fence tells about a plugin, for the tables an operator looks at. */
+export interface PluginReports {
+  /** The config's plugin threw: kept in its error column (written in batches). */
+  failed(pluginConfigId: number, failure: PluginFailure): void;
+  /** The config loaded: clears its error column and records what the plugin exports. */
+  loaded(pluginConfigId: number, pluginId: number, capabilities: PluginCapabilities): void;
+  /** Setup failed ten times: the config is disabled. */
+  gaveUp(pluginConfigId: number): void;
+}
+
+/** What a plugin exports, as stored in `posthog_plugin.capabilities`. */
+export interface PluginCapabilities {
+  readonly methods: readonly string[];
+  readonly scheduled_tasks: readonly string[];
+  readonly jobs: readonly string[];
+}
+
+/** One call out of a plugin: `storage.get`, `cache.incr`, … with JSON arguments. */
+export interface PluginCall {
+  readonly pluginConfigId: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+/** Its answer: a JSON value, or the message of the error the plugin is to see. */
+export type PluginCallResult =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string };
+
+/**
+ * What plugins may ask of the server. Every method is a decision about power: it acts only on the
+ * rows of the calling config, whatever the arguments say.
+ */
+export interface PluginApi {
+  /**
+   * Calls of one tick of one process, in program order. Answers are in the same order. Never
+   * rejects: a store that is away is an error the plugin sees.
+   */
+  call(configs: ReadonlyMap<number, PluginConfig>, calls: readonly PluginCall[]): Promise<
+    PluginCallResult[]
+  >;
+}
