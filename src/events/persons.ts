@@ -1,0 +1,45 @@
+/** People, as the fold reads and changes them. */
+import type { JsonObject } from "./types.ts";
+
+/** A row of `posthog_person`. */
+export interface Person {
+  /** The row's id; null for one that this fold creates. */
+  readonly id: number | null;
+  readonly uuid: string;
+  readonly teamId: number;
+  readonly properties: JsonObject;
+  /** ISO 8601. */
+  readonly createdAt: string;
+  readonly isIdentified: boolean;
+}
+
+/** Who holds which distinct id, as read from the database: `personKey` → person. */
+export type PersonSnapshot = ReadonlyMap<string, Person>;
+
+/** What a fold leaves to be written, all of it net: nothing in it undoes another part. */
+export interface PersonChanges {
+  readonly created: readonly CreatedPerson[];
+  readonly updated: readonly UpdatedPerson[];
+  readonly merged: readonly MergedPerson[];
+  /** New distinct ids of persons that exist already. */
+  readonly addedIds: readonly { readonly person: Person; readonly distinctId: string }[];
+}
+
+/** A person to insert, with its distinct ids in order. */
+export interface CreatedPerson extends Person {
+  readonly distinctIds: readonly string[];
+}
+
+/** An existing person with its new values. */
+export interface UpdatedPerson extends Person {
+  readonly id: number;
+}
+
+/** An existing person whose ids and cohorts go to another, after which its row is deleted. */
+export interface MergedPerson {
+  readonly id: number;
+  readonly uuid: string;
+  readonly teamId: number;
+  /** Who takes over: existing (by id) or created in this fold (by uuid). */
+  readonly into: { readonly id: number | null; readonly uuid: string };
+}

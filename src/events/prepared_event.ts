@@ -1,0 +1,44 @@
+import type { JsonObject } from "./types.ts";
+
+/** What an event asks of the person tables. */
+export interface PersonEffects {
+  /** `$identify` or `$create_alias`: the other id, to be joined with the event's distinct id. */
+  readonly merge: { readonly otherId: string; readonly identifies: boolean } | null;
+  /** Values to set, whatever was there. */
+  readonly set: JsonObject | null;
+  /** Values to set where the person has no such key. */
+  readonly setOnce: JsonObject | null;
+  /** `created_at` of the person if this event is the first that is seen of them (ISO 8601). */
+  readonly createdAt: string;
+}
+
+/** An event ready to be written: every column of its row, and what it asks of the person tables. */
+export interface PreparedEvent {
+  readonly teamId: number;
+  readonly uuid: string;
+  /** 32 hex digits; equal only for the same event delivered again. */
+  readonly claim: string;
+  /** The stored name, at most 200 UTF-16 units. */
+  readonly name: string;
+  readonly distinctId: string;
+  /** ISO 8601, UTC, milliseconds. */
+  readonly timestamp: string;
+  /** JSON text Postgres takes: no U+0000, no lone surrogates. */
+  readonly properties: string;
+  /** Set for `$snapshot`, which becomes a session recording row and no event row. */
+  readonly recording: { readonly sessionId: string; readonly snapshotData: string } | null;
+  readonly person: PersonEffects;
+}
+
+/** Every distinct id the event touches, with its team: what must not be worked on out of order. */
+export function conflictKeys(event: PreparedEvent): string[] {
+  const own = personKey(event.teamId, event.distinctId);
+  return event.person.merge === null
+    ? [own]
+    : [own, personKey(event.teamId, event.person.merge.otherId)];
+}
+
+/** One text for a distinct id within its team. */
+export function personKey(teamId: number, distinctId: string): string {
+  return `${teamId}:${distinctId}`;
+}

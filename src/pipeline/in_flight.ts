@@ -1,0 +1,39 @@
+import type { ReceivedBatch } from "../sources/source.ts";
+
+/** One taken batch until all its items are durable. */
+export class InFlightBatch {
+  readonly batch: ReceivedBatch;
+  readonly #done: boolean[];
+  readonly #onFinished: (batch: InFlightBatch) => void;
+  readonly #onItem: (bytes: number) => void;
+  #left: number;
+
+  /**
+   * @param onItem called for each item that became durable, with its size
+   * @param onFinished called once, when the last one did
+   */
+  constructor(
+    batch: ReceivedBatch,
+    onItem: (bytes: number) => void,
+    onFinished: (batch: InFlightBatch) => void,
+  ) {
+    this.batch = batch;
+    this.#done = new Array<boolean>(batch.items.length).fill(false);
+    this.#left = batch.items.length;
+    this.#onItem = onItem;
+    this.#onFinished = onFinished;
+  }
+
+  finish(index: number): void {
+    if (this.#done[index] !== false) return;
+    this.#done[index] = true;
+    this.#left--;
+    this.#onItem(this.batch.items[index]?.bytes ?? 0);
+    if (this.#left === 0) this.#onFinished(this);
+  }
+
+  /** Indices that are not durable yet, ascending. */
+  unfinished(): number[] {
+    return this.#done.flatMap((done, index) => done ? [] : [index]);
+  }
+}

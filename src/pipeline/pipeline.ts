@@ -1,0 +1,282 @@
+/** The road of one batch: decode → transform → prepare → write → ack. */
+import { getLogger } from "@logtape/logtape";
+import { errorMessage, PaddockError } from "../errors.ts";
+import type { PluginEvent, RawEvent } from "../events/types.ts";
+import type { PluginJob, ReceivedBatch, ReceivedItem } from "../sources/source.ts";
+import { Backoff } from "./backoff.ts";
+import { Counters } from "./counters.ts";
+import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
+import type { EventStore } from "./event_store.ts";
+import { InFlightBatch } from "./in_flight.ts";
+import type { PluginChains } from "./plugin_chains.ts";
+import { prepareEvent, type TeamRules } from "./prepare.ts";
+import { Transform, type Transformed } from "./transform.ts";
+import { Wakeups } from "./wakeups.ts";
+import { type WriteItem, WriteQueue } from "./write_queue.ts";
+import { Writer } from "./writer.ts";
+
+/** What the pipeline asks about teams. */
+export interface TeamLookup {
+  /** Teams that do not exist are absent. Rejects with a retryable error when the store is away. */
+  byIds(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules>>;
+}
+
+export interface PipelineParts {
+  readonly store: EventStore;
+  readonly teams: TeamLookup;
+  readonly chains: PluginChains;
+  /** Takes a job asked for from outside; it is durable when this resolves. */
+  readonly enqueueJob: (job: PluginJob) => Promise<void>;
+}
+
+export interface PipelineOptions {
+  /** Concurrent write transactions. */
+  readonly writers: number;
+  readonly writeBatchSize: number;
+  /** In flight at most, over all sources. */
+  readonly maxEvents: number;
+  readonly maxBytes: number;
+  /** A single event above this becomes a dead letter. */
+  readonly eventMaxBytes: number;
+}
+
+/** One decoded event and where it stands in its batch. */
+interface Decoded extends DecodedEvent {
+  readonly index: number;
+  readonly raw: RawEvent;
+  readonly item: ReceivedItem;
+}
+
+export class Pipeline {
+  readonly counters = new Counters();
+  readonly #parts: PipelineParts;
+  readonly #options: PipelineOptions;
+  readonly #queue = new WriteQueue();
+  readonly #transform: Transform;
+  readonly #writers: Writer[];
+  readonly #batches = new Set<InFlightBatch>();
+  readonly #acks = new Set<Promise<void>>();
+  readonly #stop = new AbortController();
+  readonly #log = getLogger(["paddock", "pipeline"]);
+  #events = 0;
+  #bytes = 0;
+  readonly #roomMade = new Wakeups();
+
+  constructor(parts: PipelineParts, options: PipelineOptions) {
+    this.#parts = parts;
+    this.#options = options;
+    this.#transform = new Transform(parts.chains);
+    this.#writers = Array.from(
+      { length: options.writers },
+      () =>
+        new Writer(this.#queue, parts.store, this.counters, { batchSize: options.writeBatchSize }),
+    );
+  }
+
+  start(): void {
+    for (const writer of this.#writers) writer.start();
+  }
+
+  /** Events and bytes that are in flight now. */
+  get inFlight(): { readonly events: number; readonly bytes: number } {
+    return { events: this.#events, bytes: this.#bytes };
+  }
+
+  /** How much more may be taken: zero or less means that the source has to wait. */
+  get room(): { readonly items: number; readonly bytes: number } {
+    return {
+      items: this.#options.maxEvents - this.#events,
+      bytes: this.#options.maxBytes - this.#bytes,
+    };
+  }
+
+  /** Resolves when there is room for at least one more, or when `signal` fires. */
+  async hasRoom(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (this.room.items <= 0 || this.room.bytes <= 0)) {
+      await this.#roomMade.wait(signal);
+    }
+  }
+
+  /**
+   * Takes a batch in. Resolves when all of it is decoded and on its way, which keeps the order of
+   * calls; the batch is acknowledged later, when every item is durable.
+   */
+  async accept(source: string, batch: ReceivedBatch): Promise<void> {
+    const inFlight = new InFlightBatch(
+      batch,
+      (bytes) => this.#finished(bytes),
+      (finished) => this.#acknowledge(finished),
+    );
+    this.#batches.add(inFlight);
+    this.counters.received += batch.items.length;
+    for (const item of batch.items) {
+      this.#events++;
+      this.#bytes += item.bytes;
+    }
+    const letters: WriteItem[] = [];
+    const byTeam = new Map<number, Decoded[]>();
+    batch.items.forEach((item, index) => {
+      try {
+        if (item.kind === "event") {
+          const decoded = decodeEvent(item.event, item.bytes, this.#options.eventMaxBytes);
+          const entry = { ...decoded, index, raw: item.event, item };
+          const team = byTeam.get(item.event.teamId);
+          if (team === undefined) byTeam.set(item.event.teamId, [entry]);
+          else team.push(entry);
+        } else if (item.kind === "job") {
+          this.#enqueueJob(item.job, () => inFlight.finish(index));
+        } else {
+          letters.push(this.#letter(source, item, null, () => inFlight.finish(index)));
+        }
+      } catch (error) {
+        letters.push(this.#letter(source, item, error, () => inFlight.finish(index)));
+      }
+    });
+    if (letters.length > 0) this.#queue.push(letters);
+    const teams = await this.#teams([...byTeam.keys()]);
+    if (teams === null) return;
+    for (const [teamId, events] of byTeam) {
+      this.#send(source, inFlight, teamId, teams.get(teamId), events);
+    }
+  }
+
+  /**
+   * Lets what is in flight finish, at most `deadlineMs`; then gives the rest back to its source.
+   * Nothing may be accepted from here on.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    const end = performance.now() + deadlineMs;
+    while (this.#batches.size > 0 && performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    this.#stop.abort();
+    await Promise.all(this.#writers.map((writer) => writer.stop()));
+    await Promise.allSettled(this.#acks);
+    for (const inFlight of this.#batches) {
+      const unfinished = inFlight.unfinished();
+      try {
+        await inFlight.batch.release(unfinished);
+        this.#log.info`gave ${unfinished.length} unfinished messages back`;
+      } catch (error) {
+        this.#log.warn`${unfinished.length} messages stay leased until they expire: ${
+          errorMessage(error)
+        }`;
+      }
+    }
+    this.#batches.clear();
+  }
+
+  #send(
+    source: string,
+    inFlight: InFlightBatch,
+    teamId: number,
+    team: TeamRules | undefined,
+    events: readonly Decoded[],
+  ): void {
+    if (team === undefined) {
+      const error = new PaddockError("PDK_TEAM_UNKNOWN", `there is no team ${teamId}`);
+      this.#queue.push(
+        events.map(({ item, index }) =>
+          this.#letter(source, item, error, () => inFlight.finish(index))
+        ),
+      );
+      return;
+    }
+    const pluginEvents: PluginEvent[] = events.map(({ event }) => event);
+    this.#transform.run(teamId, pluginEvents, (results, offset) => {
+      const items: WriteItem[] = [];
+      results.forEach((result, position) => {
+        const decoded = events[offset + position] as Decoded;
+        const done = () => inFlight.finish(decoded.index);
+        const item = this.#writeItem(source, decoded, result, team, done);
+        if (item !== null) items.push(item);
+      });
+      this.#queue.push(items);
+    });
+  }
+
+  #writeItem(
+    source: string,
+    decoded: Decoded,
+    { event, marks }: Transformed,
+    team: TeamRules,
+    done: () => void,
+  ): WriteItem | null {
+    if (event === null) {
+      this.counters.dropped++;
+      done();
+      return null;
+    }
+    try {
+      const prepared = prepareEvent(event, decoded.claim, team, marks);
+      const deadLetter = (error: unknown) => ({
+        ...deadLetterOf(source, decoded.item, error),
+        step: "write",
+        code: "PDK_ROW_REFUSED" as const,
+      });
+      return { work: { kind: "event", event: prepared, deadLetter }, done };
+    } catch (error) {
+      return this.#letter(source, decoded.item, error, done);
+    }
+  }
+
+  #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
+    const letter = deadLetterOf(source, item, error);
+    this.#log.warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
+    return { work: { kind: "letter", letter }, done };
+  }
+
+  /** Waits for the store if it is away; null when stopped meanwhile. */
+  async #teams(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules> | null> {
+    const backoff = new Backoff(50, 5_000);
+    while (!this.#stop.signal.aborted) {
+      try {
+        return await this.#parts.teams.byIds(ids);
+      } catch (error) {
+        if (backoff.failures === 0) this.#log.warn`teams cannot be read: ${errorMessage(error)}`;
+        await backoff.failed(this.#stop.signal);
+      }
+    }
+    return null;
+  }
+
+  async #enqueueJob(job: PluginJob, done: () => void): Promise<void> {
+    const backoff = new Backoff(50, 5_000);
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#parts.enqueueJob(job);
+        done();
+        return;
+      } catch (error) {
+        if (backoff.failures === 0) this.#log.warn`a job cannot be queued: ${errorMessage(error)}`;
+        await backoff.failed(this.#stop.signal);
+      }
+    }
+  }
+
+  #finished(bytes: number): void {
+    this.#events--;
+    this.#bytes -= bytes;
+    this.#roomMade.wake();
+  }
+
+  #acknowledge(inFlight: InFlightBatch): void {
+    const ack = (async () => {
+      const backoff = new Backoff(50, 5_000);
+      while (true) {
+        try {
+          await inFlight.batch.ack();
+          this.#batches.delete(inFlight);
+          return;
+        } catch (error) {
+          // Left leased it would come back and be recognised; trying on spares that work.
+          if (backoff.failures === 0) this.#log.warn`ack failed: ${errorMessage(error)}`;
+          if (this.#stop.signal.aborted) return;
+          await backoff.failed(this.#stop.signal);
+        }
+      }
+    })();
+    this.#acks.add(ack);
+    ack.finally(() => this.#acks.delete(ack));
+  }
+}

@@ -1,0 +1,142 @@
+/** Sends each team's events through its plugins, and keeps each team's events in order. */
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../errors.ts";
+import type { PluginEvent } from "../events/types.ts";
+import { MAX_NESTING, nestsDeeper } from "../events/nesting.ts";
+import { isObject } from "../events/person_properties.ts";
+import { MAX_DISTINCT_ID_LENGTH } from "./decode.ts";
+import type { ChainOutcome, PluginChains } from "./plugin_chains.ts";
+import type { PluginMarks } from "./prepare.ts";
+
+/** An event as it left its team's plugins; `event` is null if one of them dropped it. */
+export interface Transformed {
+  readonly event: PluginEvent | null;
+  readonly marks: PluginMarks | null;
+}
+
+/** Events in one frame at most, so that a long batch flows through a chain in several places. */
+const FRAME_EVENTS = 100;
+
+export class Transform {
+  readonly #chains: PluginChains;
+  /** Per team: settles when everything handed in so far has been handed on. */
+  readonly #lanes = new Map<number, Promise<void>>();
+  readonly #log = getLogger(["paddock", "transform"]);
+
+  constructor(chains: PluginChains) {
+    this.#chains = chains;
+  }
+
+  /**
+   * Runs events of one team through its plugins and hands them on, in the order of the calls.
+   * Where no plugin is in the way, `next` is called before this returns.
+   * @param next gets the very events, index by index; must not throw
+   */
+  run(
+    teamId: number,
+    events: readonly PluginEvent[],
+    next: (results: Transformed[], offset: number) => void,
+  ): void {
+    const hasPlugins = this.#chains.has(teamId);
+    if (!hasPlugins && !this.#lanes.has(teamId)) {
+      next(events.map((event) => ({ event, marks: null })), 0);
+      return;
+    }
+    for (let offset = 0; offset < events.length; offset += FRAME_EVENTS) {
+      const frame = events.slice(offset, offset + FRAME_EVENTS);
+      this.#enlist(teamId, frame, hasPlugins, (results) => next(results, offset));
+    }
+  }
+
+  #enlist(
+    teamId: number,
+    frame: readonly PluginEvent[],
+    hasPlugins: boolean,
+    next: (results: Transformed[]) => void,
+  ): void {
+    // Started before the earlier frame is through: the chain keeps order per plugin by itself.
+    const started = hasPlugins
+      ? this.#through(teamId, frame)
+      : Promise.resolve(frame.map((event) => ({ event, marks: null })));
+    const before = this.#lanes.get(teamId);
+    const lane = (async () => {
+      const results = await started;
+      await before;
+      next(results);
+    })();
+    this.#lanes.set(teamId, lane);
+    lane.finally(() => {
+      if (this.#lanes.get(teamId) === lane) this.#lanes.delete(teamId);
+    });
+  }
+
+  async #through(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
+    // Recordings pass plugins by: no plugin of that era expects them in processEvent.
+    const indices = frame.flatMap((event, index) => event.event === "$snapshot" ? [] : [index]);
+    const inputs = indices.map((index) => {
+      const event = frame[index] as PluginEvent;
+      return { json: JSON.stringify(event), uuid: event.uuid, distinctId: event.distinct_id };
+    });
+    const results: Transformed[] = frame.map((event) => ({ event, marks: null }));
+    let outcomes: ChainOutcome[];
+    try {
+      outcomes = inputs.length === 0 ? [] : await this.#chains.run(teamId, inputs);
+    } catch (error) {
+      this.#log.error`plugins of team ${teamId} were passed by: ${errorMessage(error)}`;
+      return results;
+    }
+    indices.forEach((index, position) => {
+      const original = frame[index] as PluginEvent;
+      const outcome = outcomes[position];
+      if (outcome !== undefined) {
+        results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+      }
+    });
+    return results;
+  }
+
+  #resultOf(original: PluginEvent, input: string, outcome: ChainOutcome): Transformed {
+    if (outcome.json === null) return { event: null, marks: null };
+    const { succeeded, failed } = outcome;
+    const marks = succeeded.length + failed.length === 0 ? null : { succeeded, failed };
+    if (outcome.json === input) return { event: original, marks };
+    try {
+      return { event: checkedEvent(original, JSON.parse(outcome.json)), marks };
+    } catch (error) {
+      this.#log.warn`event ${original.uuid} left its plugins unusable: ${errorMessage(error)}`;
+      return { event: original, marks: { succeeded: [], failed: [...succeeded, ...failed] } };
+    }
+  }
+}
+
+/**
+ * What a plugin may not change is put back, whatever the fence reported; what it broke is an error.
+ */
+function checkedEvent(original: PluginEvent, returned: unknown): PluginEvent {
+  if (!isObject(returned)) throw new Error("it is not an object");
+  const { event, distinct_id: distinctId, properties } = returned;
+  if (typeof event !== "string") throw new Error("'event' is not a text");
+  if (typeof distinctId !== "string" && typeof distinctId !== "number") {
+    throw new Error("'distinct_id' is not a text");
+  }
+  const id = String(distinctId);
+  if (id === "" || id.length > MAX_DISTINCT_ID_LENGTH) {
+    throw new Error(`'distinct_id' has ${id.length} characters`);
+  }
+  if (properties !== undefined && properties !== null && !isObject(properties)) {
+    throw new Error("'properties' is not an object");
+  }
+  if (nestsDeeper(returned)) throw new Error(`it nests deeper than ${MAX_NESTING} levels`);
+  return {
+    ...returned,
+    event,
+    distinct_id: id,
+    properties: isObject(properties) ? properties : {},
+    ip: typeof returned.ip === "string" ? returned.ip : null,
+    site_url: original.site_url,
+    team_id: original.team_id,
+    uuid: original.uuid,
+    now: original.now,
+    sent_at: original.sent_at,
+  };
+}

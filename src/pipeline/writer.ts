@@ -1,0 +1,118 @@
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../errors.ts";
+import type { DeadLetter } from "../events/dead_letter.ts";
+import type { PreparedEvent } from "../events/prepared_event.ts";
+import { Backoff } from "./backoff.ts";
+import type { Counters } from "./counters.ts";
+import type { EventStore } from "./event_store.ts";
+import type { WriteItem, WriteQueue } from "./write_queue.ts";
+
+export interface WriterOptions {
+  /** Items in one transaction at most. */
+  readonly batchSize: number;
+}
+
+/**
+ * Takes from the write queue and makes durable, one transaction at a time. A server runs several.
+ *
+ * A store that is away makes it wait and try the same batch again. A refused row makes it split the
+ * batch until the row is alone, and that row becomes a dead letter.
+ */
+export class Writer {
+  readonly #queue: WriteQueue;
+  readonly #store: EventStore;
+  readonly #counters: Counters;
+  readonly #options: WriterOptions;
+  readonly #stop = new AbortController();
+  readonly #backoff = new Backoff(50, 5_000);
+  readonly #log = getLogger(["paddock", "writer"]);
+  #running: Promise<void> | null = null;
+
+  constructor(queue: WriteQueue, store: EventStore, counters: Counters, options: WriterOptions) {
+    this.#queue = queue;
+    this.#store = store;
+    this.#counters = counters;
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** Finishes the transaction in hand (a store that is away is not waited for) and ends. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      const { items, release } = this.#queue.take(this.#options.batchSize);
+      if (items.length === 0) {
+        await this.#queue.changed(signal);
+        continue;
+      }
+      try {
+        await this.#write(items);
+      } finally {
+        release();
+      }
+    }
+  }
+
+  /** Every item ends durable and told, unless the writer is stopped while its store is away. */
+  async #write(items: readonly WriteItem[]): Promise<void> {
+    const events: PreparedEvent[] = [];
+    const letters: DeadLetter[] = [];
+    for (const { work } of items) {
+      if (work.kind === "event") events.push(work.event);
+      else letters.push(work.letter);
+    }
+    while (true) {
+      try {
+        const report = await this.#store.write(events, letters);
+        if (this.#backoff.failures > 0) this.#log.info`the store answers again`;
+        this.#backoff.succeeded();
+        this.#counters.stored += report.stored;
+        this.#counters.repeated += report.repeated;
+        this.#counters.deadLettered += letters.length;
+        this.#counters.storeUnavailable = null;
+        for (const item of items) item.done();
+        return;
+      } catch (error) {
+        if (!this.#store.isTransient(error)) {
+          await this.#isolate(items, error);
+          return;
+        }
+        this.#counters.storeUnavailable = errorMessage(error);
+        if (this.#backoff.failures === 0) {
+          this.#log.warn`the store is away, ${items.length} items wait: ${errorMessage(error)}`;
+        }
+        await this.#backoff.failed(this.#stop.signal);
+        if (this.#stop.signal.aborted) return;
+      }
+    }
+  }
+
+  async #isolate(items: readonly WriteItem[], error: unknown): Promise<void> {
+    if (items.length > 1) {
+      const middle = items.length >> 1;
+      await this.#write(items.slice(0, middle));
+      await this.#write(items.slice(middle));
+      return;
+    }
+    const item = items[0] as WriteItem;
+    if (item.work.kind === "letter") {
+      // A dead letter that cannot be stored has nowhere left to go but the log.
+      this.#log.error`a dead letter was refused: ${errorMessage(error)} ${item.work.letter}`;
+      this.#counters.lost++;
+      item.done();
+      return;
+    }
+    const letter = item.work.deadLetter(error);
+    this.#log
+      .warn`dead letter for event ${letter.eventUuid} of team ${letter.teamId}: ${letter.reason}`;
+    await this.#write([{ work: { kind: "letter", letter }, done: () => item.done() }]);
+  }
+}

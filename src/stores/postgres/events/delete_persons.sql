@@ -1,0 +1,1 @@
+DELETE FROM posthog_person WHERE id = ANY ($1::int[])

@@ -1,0 +1,6 @@
+INSERT INTO posthog_event (
+  created_at, event, distinct_id, properties, team_id, "timestamp", elements, elements_hash
+)
+SELECT now(), new.event, new.distinct_id, new.properties, new.team_id, new.at::timestamptz, '[]', ''
+FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::int[], $5::text[])
+  AS new (event, distinct_id, properties, team_id, at)
