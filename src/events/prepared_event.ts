@@ -25,6 +25,8 @@ export interface PreparedEvent {
   readonly timestamp: string;
   /** JSON text Postgres takes: no U+0000, no lone surrogates. */
   readonly properties: string;
+  /** What was clicked, where the event says so: JSON text of the list, and its hash. */
+  readonly elements: { readonly json: string; readonly hash: string } | null;
   /** Set for `$snapshot`, which becomes a session recording row and no event row. */
   readonly recording: { readonly sessionId: string; readonly snapshotData: string } | null;
   readonly person: PersonEffects;

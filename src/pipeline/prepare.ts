@@ -1,5 +1,6 @@
 /** From an event as it left the plugins to the row it becomes. */
 import { PaddockError } from "../errors.ts";
+import { elementsHash, extractElements } from "../events/elements.ts";
 import { isObject, personUpdates } from "../events/person_properties.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
 import { storableJsonText, storableText } from "../events/storable_text.ts";
@@ -49,6 +50,7 @@ export function prepareEvent(
     return {
       ...base,
       properties: "{}",
+      elements: null,
       recording: recordingOf(own),
       person: { merge: null, set: null, setOnce: null, createdAt },
     };
@@ -63,10 +65,12 @@ export function prepareEvent(
     properties.$plugins_failed = marks.failed;
     properties.$plugins_deferred = [];
   }
+  if (hasElements(own)) delete properties.$elements;
   const updatesPerson = event.event !== "$groupidentify";
   return {
     ...base,
     properties: storableJsonText(properties),
+    elements: elementsOf(own),
     recording: null,
     person: {
       merge: mergeOf(event.event, distinctId, own),
@@ -75,6 +79,17 @@ export function prepareEvent(
       createdAt,
     },
   };
+}
+
+/** An empty list stays in the properties, as it always did. */
+function hasElements(properties: JsonObject): boolean {
+  return Array.isArray(properties.$elements) && properties.$elements.length > 0;
+}
+
+function elementsOf(properties: JsonObject): PreparedEvent["elements"] {
+  if (!hasElements(properties)) return null;
+  const elements = extractElements(properties.$elements as unknown[]);
+  return { json: storableJsonText(elements), hash: elementsHash(elements) };
 }
 
 function recordingOf(properties: JsonObject): PreparedEvent["recording"] {

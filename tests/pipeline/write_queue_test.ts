@@ -11,6 +11,7 @@ function item(name: string, distinctId: string, otherId?: string): WriteItem {
     distinctId,
     timestamp: "",
     properties: "{}",
+    elements: null,
     recording: null,
     person: {
       merge: otherId === undefined ? null : { otherId, identifies: true },

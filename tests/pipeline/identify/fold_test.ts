@@ -19,6 +19,7 @@ function event(distinctId: string, person: Partial<PreparedEvent["person"]> = {}
     distinctId,
     timestamp: AT,
     properties: "{}",
+    elements: null,
     recording: null,
     person: { merge: null, set: null, setOnce: null, createdAt: AT, ...person },
   };

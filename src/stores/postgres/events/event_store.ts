@@ -137,6 +137,8 @@ async function writeEvents(tx: Queryable, events: readonly PreparedEvent[]): Pro
     jsonbArray(rows.map((event) => event.properties)),
     rows.map((event) => event.teamId),
     textArray(rows.map((event) => event.timestamp)),
+    jsonbArray(rows.map((event) => event.elements?.json ?? null)),
+    textArray(rows.map((event) => event.elements?.hash ?? null)),
   ]);
 }
 
