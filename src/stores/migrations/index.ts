@@ -1,0 +1,17 @@
+/** Paddock's migrations, in order. A migration that was released never changes. */
+import storage from "./paddock/0001_storage.sql" with { type: "text" };
+import inbox from "./paddock/0002_inbox.sql" with { type: "text" };
+import pluginGrants from "./paddock/0003_plugin_grants.sql" with { type: "text" };
+
+export interface Migration {
+  /** Ascending, without gaps. */
+  readonly id: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+export const MIGRATIONS: readonly Migration[] = [
+  { id: 1, name: "storage", sql: storage },
+  { id: 2, name: "inbox", sql: inbox },
+  { id: 3, name: "plugin_grants", sql: pluginGrants },
+];
