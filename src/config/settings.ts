@@ -1,0 +1,359 @@
+/** Every setting there is, in one table: parsing, `--help` and the documentation come from it. */
+import type {
+  BooleanSetting,
+  ChoiceSetting,
+  ListSetting,
+  NumberSetting,
+  Setting,
+  TextSetting,
+  ValueOf,
+} from "./setting.ts";
+
+const SECRET = { secret: true } as const;
+const PORT = { min: 1, max: 65535, integer: true } as const;
+
+const text = (
+  group: string,
+  value: string | null,
+  description: string,
+  extra: { secret?: true } = {},
+): TextSetting => ({ type: "text", group, default: value, description, ...extra });
+
+const number = (
+  group: string,
+  value: number,
+  description: string,
+  bounds: { min?: number; max?: number; integer?: true },
+): NumberSetting => ({ type: "number", group, default: value, description, ...bounds });
+
+const boolean = (group: string, value: boolean, description: string): BooleanSetting => ({
+  type: "boolean",
+  group,
+  default: value,
+  description,
+});
+
+const choice = <Choice extends string>(
+  group: string,
+  value: Choice,
+  choices: readonly Choice[],
+  description: string,
+): ChoiceSetting<Choice> => ({ type: "choice", group, default: value, choices, description });
+
+const list = (group: string, value: readonly string[], description: string): ListSetting => ({
+  type: "list",
+  group,
+  default: value,
+  description,
+});
+
+/** Variable name → what it is. The order is that of `--help`. */
+export const SETTINGS = {
+  DATABASE_URL: text(
+    "Postgres",
+    "postgres://localhost:5432/posthog",
+    "Postgres to use; wins over every POSTHOG_DB_* and POSTHOG_POSTGRES_* setting.",
+    SECRET,
+  ),
+  POSTHOG_DB_NAME: text("Postgres", null, "Database name, where DATABASE_URL is not set."),
+  POSTHOG_DB_USER: text("Postgres", "postgres", "Database user, with POSTHOG_DB_NAME."),
+  POSTHOG_DB_PASSWORD: text("Postgres", "", "Database password, with POSTHOG_DB_NAME.", SECRET),
+  POSTHOG_POSTGRES_HOST: text("Postgres", "localhost", "Database host, with POSTHOG_DB_NAME."),
+  POSTHOG_POSTGRES_PORT: number("Postgres", 5432, "Database port, with POSTHOG_DB_NAME.", PORT),
+  DATABASE_POOL_SIZE: number(
+    "Postgres",
+    10,
+    "Connections to Postgres at most, beside those of the writers.",
+    { min: 1, max: 1000, integer: true },
+  ),
+  REDIS_URL: text(
+    "Redis",
+    "redis://localhost",
+    "Redis to use; 'none' keeps queue, locks, pub/sub and cache in Postgres.",
+    SECRET,
+  ),
+  POSTHOG_REDIS_HOST: text(
+    "Redis",
+    "",
+    "Redis host; when set, host, port and password are used instead of REDIS_URL.",
+  ),
+  POSTHOG_REDIS_PORT: number("Redis", 6379, "Redis port, with POSTHOG_REDIS_HOST.", PORT),
+  POSTHOG_REDIS_PASSWORD: text("Redis", "", "Redis password, with POSTHOG_REDIS_HOST.", SECRET),
+  REDIS_POOL_MIN_SIZE: number(
+    "Redis",
+    1,
+    "Accepted; Paddock multiplexes one connection per purpose.",
+    { min: 0, integer: true },
+  ),
+  REDIS_POOL_MAX_SIZE: number(
+    "Redis",
+    3,
+    "Accepted; Paddock multiplexes one connection per purpose.",
+    { min: 0, integer: true },
+  ),
+  PLUGINS_CELERY_QUEUE: text(
+    "Redis",
+    "posthog-plugins",
+    "Redis list that events and plugin jobs arrive in.",
+  ),
+  CELERY_DEFAULT_QUEUE: text("Redis", "celery", "Redis list of outgoing Celery tasks."),
+  CELERY_LEASE_SECONDS: number(
+    "Redis",
+    60,
+    "How long messages stay leased to a server that stopped answering.",
+    { min: 5, integer: true },
+  ),
+  PLUGINS_RELOAD_PUBSUB_CHANNEL: text(
+    "Redis",
+    "reload-plugins",
+    "Channel on which a message makes the server read its plugins again.",
+  ),
+  BASE_DIR: text(
+    "Server",
+    ".",
+    "Folder that 'file:' plugins are read from, and that holds .paddock/ (embedded storage).",
+  ),
+  PLUGIN_SERVER_IDLE: boolean(
+    "Server",
+    false,
+    "Start, connect to nothing, and wait: the same as --idle.",
+  ),
+  SHUTDOWN_TIMEOUT_SECONDS: number(
+    "Server",
+    30,
+    "How long a stop waits for events in flight before it gives them back.",
+    { min: 0 },
+  ),
+  SCHEDULE_LOCK_TTL: number(
+    "Server",
+    60,
+    "Seconds after which the lock of a dead server is free.",
+    { min: 1 },
+  ),
+  STALENESS_RESTART_SECONDS: number(
+    "Server",
+    0,
+    "Stop the server when it has done nothing for so long; 0 is never.",
+    { min: 0, integer: true },
+  ),
+  HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),
+  HTTP_PORT: number("HTTP", 8000, "Port that HTTP capture listens on; 0 takes a free one.", {
+    min: 0,
+    max: 65535,
+    integer: true,
+  }),
+  TRUSTED_PROXIES: list("HTTP", [], "Addresses or CIDR ranges whose X-Forwarded-For is believed."),
+  HTTP_MAX_BODY_BYTES: number("HTTP", 20971520, "Largest request body, as sent.", {
+    min: 1024,
+    integer: true,
+  }),
+  HTTP_MAX_DECOMPRESSED_BYTES: number(
+    "HTTP",
+    67108864,
+    "Largest request body after decompression.",
+    { min: 1024, integer: true },
+  ),
+  WRITER_CONNECTIONS: number("Pipeline", 3, "Write transactions at a time.", {
+    min: 1,
+    max: 100,
+    integer: true,
+  }),
+  WRITE_BATCH_SIZE: number("Pipeline", 500, "Events in one write transaction at most.", {
+    min: 1,
+    max: 10000,
+    integer: true,
+  }),
+  PIPELINE_MAX_EVENTS: number(
+    "Pipeline",
+    5000,
+    "Events in flight at most; a full pipeline stops taking.",
+    { min: 1, integer: true },
+  ),
+  PIPELINE_MAX_BYTES: number("Pipeline", 33554432, "Bytes in flight at most.", {
+    min: 1024,
+    integer: true,
+  }),
+  EVENT_MAX_BYTES: number("Pipeline", 4194304, "A larger event becomes a dead letter.", {
+    min: 1024,
+    integer: true,
+  }),
+  EVENT_SEEN_RETENTION_DAYS: number(
+    "Pipeline",
+    7,
+    "How many days a stored event is remembered, so that a repeat is recognised.",
+    { min: 1, max: 366, integer: true },
+  ),
+  DISTINCT_ID_LRU_SIZE: number(
+    "Pipeline",
+    10000,
+    "Accepted; people are read per batch instead of being cached.",
+    { min: 0, integer: true },
+  ),
+  WORKER_CONCURRENCY: number(
+    "Plugins",
+    0,
+    "Workers that one plugin may have at most; 0 is one per core.",
+    { min: 0, integer: true },
+  ),
+  TASKS_PER_WORKER: number("Plugins", 10, "Events that one worker runs at a time.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  TASK_TIMEOUT: number("Plugins", 30, "Seconds that a plugin may take for one call.", { min: 0.1 }),
+  PLUGIN_HEAP_MB: number("Plugins", 128, "JavaScript heap of one plugin process.", {
+    min: 32,
+    integer: true,
+  }),
+  PLUGIN_DATA_MB: number(
+    "Plugins",
+    1024,
+    "Memory of every kind that one plugin process may reserve ('ulimit -d'; the runtime itself takes about 570); 0 sets no limit.",
+    { min: 0, integer: true },
+  ),
+  PLUGIN_NICE: number(
+    "Plugins",
+    10,
+    "How far plugin processes stand back for the server (0 to 19).",
+    { min: 0, max: 19, integer: true },
+  ),
+  PLUGIN_LOG_LINES_PER_SECOND: number(
+    "Plugins",
+    100,
+    "Log lines kept per plugin process and second.",
+    { min: 1, integer: true },
+  ),
+  PLUGIN_IDLE_SECONDS: number(
+    "Plugins",
+    300,
+    "A plugin process without work for so long is ended; 0 is never.",
+    { min: 0, integer: true },
+  ),
+  PLUGIN_NET_GRANTS: text(
+    "Plugins",
+    "",
+    "Hosts that plugins may reach: 'Plugin name=host:port,host2;Other=host3'.",
+  ),
+  PLUGIN_NET_DEFAULT: choice(
+    "Plugins",
+    "none",
+    ["none", "public"],
+    "What a plugin without grants may reach: nothing, or every public address.",
+  ),
+  PLUGIN_ISOLATION: choice(
+    "Plugins",
+    "organization",
+    ["organization", "config"],
+    "Who shares a plugin process: the configs of one organization, or nobody.",
+  ),
+  DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
+  INTERNAL_MMDB_SERVER_PORT: number(
+    "Plugins",
+    0,
+    "Port of the internal GeoIP server; 0 takes a free one.",
+    { min: 0, max: 65535, integer: true },
+  ),
+  KAFKA_ENABLED: boolean(
+    "Kafka",
+    false,
+    "Take events from Kafka and write them to Kafka for ClickHouse.",
+  ),
+  KAFKA_HOSTS: text("Kafka", null, "Brokers, separated by commas."),
+  KAFKA_CONSUMPTION_TOPIC: text("Kafka", "events_plugin_ingestion", "Topic that events arrive on."),
+  KAFKA_CLIENT_CERT_B64: text("Kafka", null, "Client certificate (PEM, base64).", SECRET),
+  KAFKA_CLIENT_CERT_KEY_B64: text(
+    "Kafka",
+    null,
+    "Key of the client certificate (PEM, base64).",
+    SECRET,
+  ),
+  KAFKA_TRUSTED_CERT_B64: text(
+    "Kafka",
+    null,
+    "Authority that brokers are checked against (PEM, base64).",
+  ),
+  KAFKA_PRODUCER_MAX_QUEUE_SIZE: number("Kafka", 20, "Messages in one produced batch at most.", {
+    min: 0,
+    integer: true,
+  }),
+  KAFKA_FLUSH_FREQUENCY_MS: number("Kafka", 500, "How long a produced message waits for others.", {
+    min: 0,
+    integer: true,
+  }),
+  KAFKA_MAX_MESSAGE_BATCH_SIZE: number("Kafka", 900000, "Bytes in one produced batch at most.", {
+    min: 0,
+    integer: true,
+  }),
+  CLICKHOUSE_HOST: text("ClickHouse", "localhost", "ClickHouse host, with KAFKA_ENABLED."),
+  CLICKHOUSE_DATABASE: text("ClickHouse", "default", "ClickHouse database."),
+  CLICKHOUSE_USER: text("ClickHouse", "default", "ClickHouse user."),
+  CLICKHOUSE_PASSWORD: text("ClickHouse", null, "ClickHouse password.", SECRET),
+  CLICKHOUSE_CA: text(
+    "ClickHouse",
+    null,
+    "File with the authority that ClickHouse is checked against, relative to BASE_DIR.",
+  ),
+  CLICKHOUSE_SECURE: boolean("ClickHouse", false, "Reach ClickHouse by TLS."),
+  JOB_QUEUES: list("Jobs", ["graphile"], "Job queues, in the order in which they are tried."),
+  JOB_QUEUE_GRAPHILE_URL: text(
+    "Jobs",
+    "",
+    "Postgres of the job queue; empty is the main one.",
+    SECRET,
+  ),
+  JOB_QUEUE_GRAPHILE_SCHEMA: text("Jobs", "graphile_worker", "Schema of the job queue."),
+  JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS: boolean(
+    "Jobs",
+    false,
+    "Use prepared statements for jobs; not behind a pooling proxy.",
+  ),
+  JOB_QUEUE_S3_AWS_ACCESS_KEY: text("Jobs", "", "Accepted; the job queue is in Postgres.", SECRET),
+  JOB_QUEUE_S3_AWS_SECRET_ACCESS_KEY: text(
+    "Jobs",
+    "",
+    "Accepted; the job queue is in Postgres.",
+    SECRET,
+  ),
+  JOB_QUEUE_S3_AWS_REGION: text("Jobs", "us-west-1", "Accepted; the job queue is in Postgres."),
+  JOB_QUEUE_S3_BUCKET_NAME: text("Jobs", "", "Accepted; the job queue is in Postgres."),
+  JOB_QUEUE_S3_PREFIX: text("Jobs", "", "Accepted; the job queue is in Postgres."),
+  CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
+  LOG_LEVEL: choice(
+    "Observability",
+    "info",
+    ["debug", "info", "log", "warn", "error", "none"],
+    "The least that is logged.",
+  ),
+  LOG_FORMAT: choice(
+    "Observability",
+    "auto",
+    ["auto", "pretty", "json"],
+    "How it is logged; auto is pretty on a terminal and JSON elsewhere.",
+  ),
+  SENTRY_DSN: text("Observability", null, "Where errors are reported.", SECRET),
+  STATSD_HOST: text("Observability", null, "StatsD to send metrics to; none sends nothing."),
+  STATSD_PORT: number("Observability", 8125, "Port of StatsD.", PORT),
+  STATSD_PREFIX: text("Observability", "plugin-server.", "In front of every metric's name."),
+  CAPTURE_INTERNAL_METRICS: boolean(
+    "Observability",
+    false,
+    "Capture the server's own metrics as events of the internal project.",
+  ),
+  PISCINA_USE_ATOMICS: boolean(
+    "Accepted for compatibility",
+    true,
+    "No effect: Paddock has no thread pool of that kind.",
+  ),
+  PISCINA_ATOMICS_TIMEOUT: number(
+    "Accepted for compatibility",
+    5000,
+    "No effect: Paddock has no thread pool of that kind.",
+    { min: 0, integer: true },
+  ),
+} as const satisfies Record<string, Setting>;
+
+/** A name of the table. */
+export type SettingName = keyof typeof SETTINGS;
+
+/** Every setting's value. */
+export type Settings = { readonly [Name in SettingName]: ValueOf<(typeof SETTINGS)[Name]> };

@@ -1,0 +1,69 @@
+/**
+ * The test command: installs and starts the services the tests need, privately to this run, runs
+ * the tests, and ends with the line `N passed, N failed`. Arguments are handed to `deno test`;
+ * without any, every test runs.
+ */
+import { installServices } from "./services/install.ts";
+import { startPostgres } from "./services/postgres.ts";
+import { startRedis } from "./services/redis.ts";
+import type { Service } from "./services/service_process.ts";
+
+interface Totals {
+  passed: number;
+  failed: number;
+}
+
+async function main(): Promise<Totals> {
+  const directory = await Deno.makeTempDir({ prefix: "paddock-tests-" });
+  // The databases run as another user as soon as this one is root.
+  await Deno.chmod(directory, 0o755);
+  const services: Service[] = [];
+  try {
+    await installServices();
+    const postgres = await startPostgres({ directory: `${directory}/postgres` });
+    services.push(postgres);
+    const redis = await startRedis({ directory: `${directory}/redis` });
+    services.push(redis);
+    return await runTests(directory, {
+      PADDOCK_TEST_POSTGRES_URL: postgres.url,
+      PADDOCK_TEST_REDIS_URL: redis.url,
+    });
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    return { passed: 0, failed: 1 };
+  } finally {
+    for (const service of services.reverse()) await service.stop();
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+async function runTests(directory: string, env: Record<string, string>): Promise<Totals> {
+  const report = `${directory}/report.xml`;
+  const targets = Deno.args.length > 0 ? Deno.args : ["tests/"];
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-P=tools", "--quiet", `--junit-path=${report}`, ...targets],
+    env,
+    stdin: "null",
+  }).spawn();
+  const interrupt = () => child.kill("SIGTERM");
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
+  const { success } = await child.status;
+  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, interrupt);
+  const totals = await readTotals(report);
+  // A run that failed outside of any test (a type error, a crash) has failed all the same.
+  if (!success && totals.failed === 0) totals.failed = 1;
+  if (success && totals.passed === 0) totals.failed = 1;
+  return totals;
+}
+
+async function readTotals(report: string): Promise<Totals> {
+  const text = await Deno.readTextFile(report).catch(() => "");
+  const root = /<testsuites\b[^>]*>/.exec(text)?.[0] ?? "";
+  const count = (name: string) => Number(new RegExp(`\\b${name}="(\\d+)"`).exec(root)?.[1] ?? 0);
+  const failed = count("failures") + count("errors");
+  return { passed: count("tests") - failed, failed };
+}
+
+const { passed, failed } = await main();
+console.log(`${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);

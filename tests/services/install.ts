@@ -1,0 +1,52 @@
+/** Puts the servers that the tests need on this machine. */
+import { findPostgres } from "./postgres.ts";
+import { findRedis } from "./redis.ts";
+
+/** What is missing and the Debian package that has it. */
+function missingPackages(): string[] {
+  return [
+    ...(findPostgres() === null ? ["postgresql"] : []),
+    ...(findRedis() === null ? ["redis-server"] : []),
+  ];
+}
+
+/**
+ * Installs Debian's packages where something is missing and this user may do so.
+ * @throws Error naming what is missing and how to get it
+ */
+export async function installServices(): Promise<void> {
+  const packages = missingPackages();
+  if (packages.length === 0) return;
+  const advice = `missing: ${packages.join(", ")}; install with 'apt-get install ${
+    packages.join(" ")
+  }' or your system's package manager`;
+  if (Deno.uid() !== 0) throw new Error(advice);
+  console.log(`installing ${packages.join(", ")}`);
+  await forbidAutostart();
+  await apt(["update", "-q"], advice);
+  await apt(["install", "-y", "-q", "--no-install-recommends", ...packages], advice);
+  if (missingPackages().length > 0) throw new Error(advice);
+}
+
+/** Debian starts what it installs; the tests start their own, on ports of their own. */
+async function forbidAutostart(): Promise<void> {
+  const policy = "/usr/sbin/policy-rc.d";
+  const exists = await Deno.stat(policy).then(() => true, () => false);
+  if (!exists) await Deno.writeTextFile(policy, "#!/bin/sh\nexit 101\n", { mode: 0o755 });
+  await Deno.mkdir("/etc/postgresql-common", { recursive: true });
+  const clusters = "/etc/postgresql-common/createcluster.conf";
+  const configured = await Deno.stat(clusters).then(() => true, () => false);
+  if (!configured) await Deno.writeTextFile(clusters, "create_main_cluster = false\n");
+}
+
+async function apt(args: string[], advice: string): Promise<void> {
+  const { success, stderr, stdout } = await new Deno.Command("apt-get", {
+    args,
+    env: { DEBIAN_FRONTEND: "noninteractive" },
+    stdin: "null",
+  }).output();
+  if (success) return;
+  const decoder = new TextDecoder();
+  const words = (decoder.decode(stdout) + decoder.decode(stderr)).slice(-1500);
+  throw new Error(`apt-get ${args[0]} failed; ${advice}\n${words}`);
+}
