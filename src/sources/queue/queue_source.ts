@@ -1,0 +1,156 @@
+/** Events out of the queue on Postgres. */
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../../errors.ts";
+import type { RawEvent } from "../../events/types.ts";
+import type { ReceivedBatch, ReceivedItem, Source, TakeLimit } from "../source.ts";
+
+/** What this source needs of the store. */
+export interface QueueStore {
+  take(
+    owner: string,
+    limit: TakeLimit,
+    ttlMs: number,
+  ): Promise<
+    { readonly id: string; readonly events: readonly RawEvent[]; readonly size: number }[]
+  >;
+  remove(owner: string, ids: readonly string[]): Promise<void>;
+  giveBack(
+    owner: string,
+    rows: readonly { readonly id: string; readonly events: readonly RawEvent[] }[],
+  ): Promise<void>;
+  renew(owner: string, ttlMs: number): Promise<void>;
+  depth(): Promise<number>;
+}
+
+/** Tells of new rows; see `src/stores/pubsub.ts`. */
+export interface QueueSignal {
+  subscribe(onNews: () => void): Promise<() => Promise<void>>;
+}
+
+export interface QueueSourceOptions {
+  /** Rows of a server that stopped for so long are taken over by others. */
+  readonly leaseTtlMs: number;
+}
+
+/** A take that finds nothing gives up after so long. */
+const TAKE_MS = 5_000;
+
+/** An idle source looks by itself this often at most, for rows whose holder died. */
+const LOOK_MS = 2_000;
+
+export class QueueSource implements Source {
+  readonly name = "queue";
+  readonly #store: QueueStore;
+  readonly #signal: QueueSignal;
+  readonly #options: QueueSourceOptions;
+  readonly #owner = randomUUID();
+  readonly #log = getLogger(["paddock", "queue"]);
+  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  #unsubscribe: (() => Promise<void>) | undefined;
+  /** Whether something came since the last take began. */
+  #news = true;
+  #nextLook = 0;
+  #wake: () => void = () => {};
+
+  constructor(store: QueueStore, signal: QueueSignal, options: QueueSourceOptions) {
+    this.#store = store;
+    this.#signal = signal;
+    this.#options = options;
+  }
+
+  async open(): Promise<void> {
+    const { leaseTtlMs } = this.#options;
+    this.#unsubscribe = await this.#signal.subscribe(() => this.notify());
+    this.#heartbeat = setInterval(() => {
+      this.#store.renew(this.#owner, leaseTtlMs).catch((error) =>
+        this.#log.warn`the lease was not renewed: ${errorMessage(error)}`
+      );
+    }, leaseTtlMs / 4);
+  }
+
+  /** Says that something was appended, for appends of this very process. */
+  notify(): void {
+    this.#news = true;
+    this.#wake();
+  }
+
+  async take(limit: TakeLimit, signal: AbortSignal): Promise<ReceivedBatch | null> {
+    const rows = await this.#rows(limit, signal);
+    if (rows.length === 0) return null;
+    // There may be more than fitted: look again before waiting.
+    this.#news = true;
+    const places: { readonly row: number; readonly event: RawEvent }[] = [];
+    const items: ReceivedItem[] = [];
+    rows.forEach((row, index) => {
+      const bytes = Math.ceil(row.size / row.events.length);
+      for (const event of row.events) {
+        places.push({ row: index, event });
+        items.push({ kind: "event", event, bytes });
+      }
+    });
+    return {
+      items,
+      ack: () => this.#store.remove(this.#owner, rows.map(({ id }) => id)),
+      release: async (unfinished) => {
+        const left = new Map<number, RawEvent[]>();
+        for (const position of unfinished) {
+          const place = places[position];
+          if (place === undefined) continue;
+          const events = left.get(place.row);
+          if (events === undefined) left.set(place.row, [place.event]);
+          else events.push(place.event);
+        }
+        const back = [...left].map(([row, events]) => ({ id: rows[row]?.id ?? "", events }));
+        if (back.length > 0) await this.#store.giveBack(this.#owner, back);
+        const done = rows.flatMap(({ id }, index) => left.has(index) ? [] : [id]);
+        if (done.length > 0) await this.#store.remove(this.#owner, done);
+      },
+    };
+  }
+
+  async depth(): Promise<number> {
+    return await this.#store.depth();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#heartbeat);
+    await this.#unsubscribe?.();
+  }
+
+  /** Looks when there is news, and now and then without; empty when nothing came in time. */
+  async #rows(
+    limit: TakeLimit,
+    signal: AbortSignal,
+  ): Promise<Awaited<ReturnType<QueueStore["take"]>>> {
+    const { leaseTtlMs } = this.#options;
+    const end = performance.now() + TAKE_MS;
+    while (!signal.aborted) {
+      const now = performance.now();
+      if (this.#news || now >= this.#nextLook) {
+        this.#news = false;
+        this.#nextLook = now + Math.min(LOOK_MS, leaseTtlMs / 2);
+        const rows = await this.#store.take(this.#owner, limit, leaseTtlMs);
+        if (rows.length > 0) return rows;
+      } else if (now >= end) {
+        break;
+      } else {
+        await this.#wait(Math.min(this.#nextLook, end) - now, signal);
+      }
+    }
+    return [];
+  }
+
+  async #wait(ms: number, signal: AbortSignal): Promise<void> {
+    const done = new AbortController();
+    this.#wake = () => done.abort();
+    try {
+      await sleep(ms, undefined, { signal: AbortSignal.any([signal, done.signal]) });
+    } catch {
+      // Woken or stopped: the caller looks which.
+    } finally {
+      this.#wake = () => {};
+    }
+  }
+}
