@@ -44,7 +44,7 @@ export type Setting = TextSetting | NumberSetting | BooleanSetting | ChoiceSetti
 export type ValueOf<S extends Setting> = S extends TextSetting ? string | null
   : S extends NumberSetting ? number
   : S extends BooleanSetting ? boolean
-  : S extends ChoiceSetting<infer Choice> ? Choice
+  : S extends { readonly type: "choice"; readonly choices: readonly (infer Choice)[] } ? Choice
   : readonly string[];
 
 const TRUE_WORDS = ["y", "yes", "t", "true", "on", "1"];

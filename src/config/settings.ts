@@ -33,7 +33,7 @@ const boolean = (group: string, value: boolean, description: string): BooleanSet
   description,
 });
 
-const choice = <Choice extends string>(
+const choice = <const Choice extends string>(
   group: string,
   value: Choice,
   choices: readonly Choice[],

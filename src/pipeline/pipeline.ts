@@ -141,12 +141,12 @@ export class Pipeline {
   }
 
   /**
-   * Lets what is in flight finish, at most `deadlineMs`; then gives the rest back to its source.
-   * Nothing may be accepted from here on.
+   * Lets what is in flight finish, at most `deadlineMs` and until `hurry` fires; then gives the rest
+   * back to its source. Nothing may be accepted from here on.
    */
-  async drain(deadlineMs: number): Promise<void> {
+  async drain(deadlineMs: number, hurry: AbortSignal): Promise<void> {
     const end = performance.now() + deadlineMs;
-    while (this.#batches.size > 0 && performance.now() < end) {
+    while (this.#batches.size > 0 && performance.now() < end && !hurry.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     this.#stop.abort();

@@ -1,0 +1,176 @@
+/**
+ * The composition root: builds every part from the configuration, starts them in order, and stops
+ * them in the opposite one. Only this file knows all parts.
+ */
+import { getLogger } from "@logtape/logtape";
+import type { Config } from "./config/config.ts";
+import { errorMessage } from "./errors.ts";
+import { timeUuid } from "./events/uuid.ts";
+import { healthReport } from "./health.ts";
+import { CaptureHandler } from "./http/capture/handler.ts";
+import { ClientAddress } from "./http/client_address.ts";
+import { HttpServer } from "./http/server.ts";
+import { Consumer } from "./pipeline/consumer.ts";
+import { foldPersons } from "./pipeline/identify/fold.ts";
+import { Pipeline } from "./pipeline/pipeline.ts";
+import { CelerySource } from "./sources/celery/celery_source.ts";
+import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
+import { QueueSource } from "./sources/queue/queue_source.ts";
+import type { Source } from "./sources/source.ts";
+import { StopStack } from "./stop_stack.ts";
+import { openStorage, type Storage } from "./storage.ts";
+import { migrate } from "./stores/migrations/migrate.ts";
+import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
+import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
+import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
+import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
+import { Teams } from "./stores/postgres/teams.ts";
+import { type PluginParts, startPlugins } from "./server_plugins.ts";
+import { startLivenessKeys } from "./stores/redis/liveness.ts";
+import { VERSION } from "./version.ts";
+
+/** A running server. */
+export interface Server {
+  /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
+  readonly address: string;
+  /** The project made on the first start, or null. */
+  readonly firstProject: Project | null;
+  /**
+   * Takes nothing more, finishes what is in flight (or gives it back after the timeout), and closes
+   * everything.
+   */
+  stop(): Promise<void>;
+  /** Makes a stop wait for nothing that is in flight: it is given back at once. */
+  hurry(): void;
+}
+
+/** Messages and bytes of one take. */
+const TAKE = { takeItems: 500, takeBytes: 4 * 1024 * 1024 };
+
+const PARTITION_CHECK_MS = 3_600_000;
+
+/**
+ * Starts a server.
+ * @throws PaddockError when a store is away or a setting cannot be used; what was started is stopped
+ */
+export async function startServer(config: Config): Promise<Server> {
+  const started = new StopStack();
+  try {
+    return await start(config, started);
+  } catch (error) {
+    await started.stopAll(10_000);
+    throw error;
+  }
+}
+
+async function start(config: Config, started: StopStack): Promise<Server> {
+  const log = getLogger(["paddock", "server"]);
+  const began = performance.now();
+  log.info(`Paddock ${VERSION} starts`);
+
+  const storage = await openStorage(config, "server");
+  started.push("storage", () => storage.close());
+  log.info`storage: ${storage.description}`;
+  const { database } = storage;
+  const { applied, createdPosthogTables } = await migrate(database);
+  if (applied.length > 0) log.info`tables: applied ${applied.join(", ")}`;
+  const partitions = { retentionDays: config.EVENT_SEEN_RETENTION_DAYS };
+  await ensureEventSeenPartitions(database, partitions);
+  const timer = setInterval(() => {
+    ensureEventSeenPartitions(database, partitions).catch((error) =>
+      log.warn`the days of event_seen were not made: ${errorMessage(error)}`
+    );
+  }, PARTITION_CHECK_MS);
+  started.push("partitions", () => Promise.resolve(clearInterval(timer)));
+  const firstProject = createdPosthogTables ? await createFirstProject(database) : null;
+
+  const notifications = new PostgresPubSub(database);
+  started.push("notifications", () => notifications.close());
+  const plugins = await startPlugins(config, storage, notifications, started);
+  const teams = new Teams(database);
+  const pipeline = createPipeline(config, storage, teams, plugins);
+
+  const postgresInbox = new PostgresInbox(database);
+  const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
+  const queue = new QueueSource(
+    postgresInbox,
+    { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
+    { leaseTtlMs },
+  );
+  const sources: Source[] = [queue];
+  if (storage.redisUrl !== null) {
+    const { PLUGINS_CELERY_QUEUE: name } = config;
+    const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
+    sources.push(new CelerySource(options));
+    started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION));
+  }
+  const consumers = sources.map((source) => new Consumer(source, pipeline, TAKE));
+  for (const source of sources) {
+    started.push(source.name, () => source.close());
+    await source.open();
+  }
+  const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
+  const hurry = new AbortController();
+  pipeline.start();
+  started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
+  for (const consumer of consumers) consumer.start();
+  started.push("consumers", async () => {
+    await Promise.all(consumers.map((consumer) => consumer.stop()));
+  });
+  log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
+
+  const http = new HttpServer({
+    capture: new CaptureHandler({
+      inbox: new GroupCommitInbox(postgresInbox, () => queue.notify()),
+      tokens: teams,
+      clients: new ClientAddress(config.TRUSTED_PROXIES),
+      limits: {
+        maxBytes: config.HTTP_MAX_BODY_BYTES,
+        maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
+      },
+    }),
+    health: () => healthReport(pipeline, consumers),
+  }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
+  started.push("http", () => http.close());
+  log.info`events are accepted at ${http.address}`;
+  log.info`ready after ${Math.round(performance.now() - began)} ms`;
+
+  let stopping: Promise<void> | null = null;
+  return {
+    address: http.address,
+    firstProject,
+    hurry: () => hurry.abort(),
+    stop: () =>
+      stopping ??= (async () => {
+        await started.stopAll(patience + 10_000);
+        const { counters } = pipeline;
+        log.info`stopped: ${counters.stored} events stored, ${counters.deadLettered} dead letters`;
+      })(),
+  };
+}
+
+function createPipeline(
+  config: Config,
+  storage: Storage,
+  teams: Teams,
+  plugins: PluginParts,
+): Pipeline {
+  const { database } = storage;
+  const store = new PostgresEventStore({
+    database,
+    fold: foldPersons,
+    newUuid: timeUuid,
+    deadLetters: new DeadLetters(),
+    ensurePartitions: () =>
+      ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
+  });
+  return new Pipeline({ store, teams, chains: plugins.chains, enqueueJob: plugins.enqueueJob }, {
+    writers: config.WRITER_CONNECTIONS,
+    writeBatchSize: config.WRITE_BATCH_SIZE,
+    maxEvents: config.PIPELINE_MAX_EVENTS,
+    maxBytes: config.PIPELINE_MAX_BYTES,
+    eventMaxBytes: config.EVENT_MAX_BYTES,
+  });
+}
