@@ -207,8 +207,8 @@ export const SETTINGS = {
   }),
   PLUGIN_DATA_MB: number(
     "Plugins",
-    1024,
-    "Memory of every kind that one plugin process may reserve ('ulimit -d'; the runtime itself takes about 570); 0 sets no limit.",
+    1600,
+    "Memory of every kind that one plugin process may reserve ('ulimit -d'; the runtime itself reserves about 1100); 0 sets no limit.",
     { min: 0, integer: true },
   ),
   PLUGIN_NICE: number(

@@ -1,0 +1,150 @@
+/** The worker's end of the road to the server. */
+import {
+  type ApiAnswer,
+  type ApiCall,
+  encodeFrame,
+  FrameType,
+  type LogLine,
+  MAX_FRAME_BYTES,
+} from "./frames.ts";
+
+/** A worker's own, which the types of the main thread do not know. */
+declare function postMessage(message: unknown, transfer: Transferable[]): void;
+
+// Captured while this module loads, which is before any plugin text: what a plugin does to the
+// prototypes later does not reach these.
+const post = postMessage.bind(globalThis);
+const encoder = new TextEncoder();
+const encode = encoder.encode.bind(encoder);
+const decoder = new TextDecoder();
+const decode = decoder.decode.bind(decoder);
+const stringify = JSON.stringify;
+const parse = JSON.parse;
+const now = performance.now.bind(performance);
+const soon = queueMicrotask.bind(globalThis);
+
+/** JSON text as bytes. */
+export function toBytes(text: string): Uint8Array {
+  return encode(text);
+}
+
+/** A JSON payload as a value. */
+export function fromBytes(bytes: Uint8Array): unknown {
+  return parse(decode(bytes));
+}
+
+/** Sends a whole frame; its memory is gone afterwards. */
+export function sendFrame(frame: Uint8Array<ArrayBuffer>): void {
+  post(frame, [frame.buffer]);
+}
+
+/** Sends a frame with a JSON payload. */
+export function sendJson(type: FrameType, id: number, value: unknown): void {
+  sendFrame(encodeFrame(type, id, encode(stringify(value))));
+}
+
+interface PendingCall {
+  readonly call: ApiCall;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Calls that wait for an answer at most; a plugin that makes more has to wait for some. */
+const MAX_PENDING_CALLS = 10_000;
+const MAX_CALL_CHARACTERS = 16 * 1024 * 1024;
+
+/**
+ * Calls to the server, in the order in which the plugin made them: those of one tick go in one
+ * frame, and the server works frames off one after the other.
+ */
+export class Calls {
+  #gathered: PendingCall[] = [];
+  readonly #sent = new Map<number, PendingCall[]>();
+  #nextId = 1;
+  #pending = 0;
+
+  call(configId: number, method: string, args: readonly unknown[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#pending >= MAX_PENDING_CALLS) {
+        throw new Error(`over ${MAX_PENDING_CALLS} calls wait for an answer: await some of them`);
+      }
+      const text = stringify(args);
+      if (text.length > MAX_CALL_CHARACTERS) {
+        throw new Error(`${method} was given ${text.length} characters: that is too much`);
+      }
+      // Through text and back, so that what is sent is what was given now.
+      const call = { configId, method, args: parse(text) as unknown[] };
+      if (this.#gathered.length === 0) soon(() => this.#send());
+      this.#gathered[this.#gathered.length] = { call, resolve, reject };
+      this.#pending++;
+    });
+  }
+
+  answered(id: number, answers: readonly ApiAnswer[]): void {
+    const calls = this.#sent.get(id);
+    if (calls === undefined) return;
+    this.#sent.delete(id);
+    this.#pending -= calls.length;
+    for (let index = 0; index < calls.length; index++) {
+      const { resolve, reject } = calls[index] as PendingCall;
+      const answer = answers[index];
+      if (answer?.ok) resolve(answer.value);
+      else reject(new Error(answer?.error ?? "no answer"));
+    }
+  }
+
+  #send(): void {
+    const calls = this.#gathered;
+    this.#gathered = [];
+    const id = this.#nextId++;
+    this.#sent.set(id, calls);
+    sendJson(FrameType.Calls, id, calls.map(({ call }) => call));
+  }
+}
+
+const MAX_LINE = 10_000;
+
+/** Log lines on their way to the server, a bounded number a second. */
+export class LogChannel {
+  readonly #linesPerSecond: number;
+  #gathered: LogLine[] = [];
+  #secondBegan = 0;
+  #inSecond = 0;
+  #dropped = 0;
+
+  constructor(linesPerSecond: number) {
+    this.#linesPerSecond = linesPerSecond;
+  }
+
+  write(line: LogLine): void {
+    const moment = now();
+    if (moment - this.#secondBegan >= 1000) {
+      if (this.#dropped > 0) {
+        const message =
+          `${this.#dropped} log lines were dropped: over ${this.#linesPerSecond} a second`;
+        this.#gather({ configId: line.configId, type: "WARN", message });
+      }
+      [this.#secondBegan, this.#inSecond, this.#dropped] = [moment, 0, 0];
+    }
+    if (this.#inSecond >= this.#linesPerSecond) {
+      this.#dropped++;
+      return;
+    }
+    this.#inSecond++;
+    this.#gather({ ...line, message: line.message.slice(0, MAX_LINE) });
+  }
+
+  #gather(line: LogLine): void {
+    if (this.#gathered.length === 0) {
+      soon(() => {
+        const lines = this.#gathered;
+        this.#gathered = [];
+        sendJson(FrameType.Log, 0, lines);
+      });
+    }
+    this.#gathered[this.#gathered.length] = line;
+  }
+}
+
+/** Payloads above this are not sent. */
+export const MAX_RESULT_BYTES = MAX_FRAME_BYTES / 4;

@@ -1,0 +1,317 @@
+/**
+ * The frames between the server and a plugin host: length-prefixed, versioned, binary around JSON
+ * texts. Neither side parses what it only passes on: an event is a JSON text here, whole and alone.
+ *
+ * ```
+ * u32 length of the rest | u8 version | u8 type | u32 id | payload
+ * ```
+ * All integers are big-endian. A side that reads a length above its limit, or another version, ends
+ * the connection: it does not talk to what it should.
+ */
+
+export const FRAME_VERSION = 1;
+
+/** Bytes before the payload. */
+export const FRAME_HEADER_BYTES = 10;
+
+/** The largest frame that either side takes. */
+export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
+
+/** What a frame is. Numbers below 100 go to the host, the others come from it. */
+export const FrameType = {
+  /** JSON `LoadRequest`: once, the first frame. */
+  Load: 1,
+  /** Events for one config; answered by `Results` with the same id. */
+  Events: 2,
+  /** JSON `ApiAnswer[]`: what the calls of the `Calls` frame with the same id came to. */
+  Answers: 3,
+  /** JSON `{ configId }`: call setupPlugin again. */
+  Setup: 4,
+  /** Answered by `Pong` if the plugin lets its worker breathe. */
+  Ping: 5,
+  /** Call teardownPlugin of every config; answered by `TornDown`. */
+  Teardown: 6,
+
+  /** JSON `LoadReport`. */
+  Loaded: 101,
+  /** Some or all results of an `Events` frame. */
+  Results: 102,
+  /** JSON `ApiCall[]`, answered by `Answers`. */
+  Calls: 103,
+  /** JSON `SetupReport`. */
+  SetupDone: 104,
+  Pong: 105,
+  TornDown: 106,
+  /** JSON `LogLine[]`. */
+  Log: 107,
+} as const;
+
+export type FrameType = (typeof FrameType)[keyof typeof FrameType];
+
+/** A frame taken apart. */
+export interface Frame {
+  readonly type: number;
+  readonly id: number;
+  readonly payload: Uint8Array;
+}
+
+/** One config of the plugin, as its host gets it. */
+export interface LoadConfig {
+  readonly id: number;
+  readonly teamId: number;
+  readonly config: Record<string, unknown>;
+  /** Contents in base64. */
+  readonly attachments: Record<
+    string,
+    { readonly contentType: string; readonly fileName: string; readonly contents: string }
+  >;
+}
+
+export interface LoadRequest {
+  readonly pluginName: string;
+  /** Path → CommonJS text. */
+  readonly files: Record<string, string>;
+  readonly main: string;
+  readonly configs: readonly LoadConfig[];
+  readonly taskTimeoutMs: number;
+  readonly tasksPerWorker: number;
+  readonly logLinesPerSecond: number;
+}
+
+/** What came of loading the code; setup is reported apart, per config. */
+export interface LoadReport {
+  readonly error: PluginError | null;
+  readonly methods: readonly string[];
+  readonly scheduledTasks: readonly string[];
+  readonly jobs: readonly string[];
+}
+
+export interface SetupReport {
+  readonly configId: number;
+  readonly error: PluginError | null;
+}
+
+/** An error of the plugin's, as far as it could be read. */
+export interface PluginError {
+  readonly name?: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export interface LogLine {
+  readonly configId: number | null;
+  readonly type: "DEBUG" | "LOG" | "INFO" | "WARN" | "ERROR";
+  readonly message: string;
+}
+
+export interface ApiCall {
+  readonly configId: number;
+  readonly method: string;
+  readonly args: readonly unknown[];
+}
+
+export type ApiAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string };
+
+/** What became of one event. */
+export const ResultStatus = {
+  /** The plugin left it alone, or has nothing to say about events. */
+  Unchanged: 0,
+  /** Followed by its new JSON text. */
+  Changed: 1,
+  Dropped: 2,
+  /** Followed by JSON `PluginError`; the event stays as it was. */
+  Failed: 3,
+  /** The plugin is not set up, so the event passed it by. */
+  PassedBy: 4,
+  /** Changed, but what may not be changed was put back; JSON text follows. */
+  ChangedAndCorrected: 5,
+} as const;
+
+export type ResultStatus = (typeof ResultStatus)[keyof typeof ResultStatus];
+
+/** The result of the event at `index` of its frame. */
+export interface EventResult {
+  readonly index: number;
+  readonly status: number;
+  readonly text: Uint8Array;
+}
+
+const EMPTY = new Uint8Array(0);
+const RESULT_HEADER_BYTES = 9;
+
+/** A whole frame with room for a payload of `payloadBytes` behind its header. */
+export function allocateFrame(
+  type: FrameType,
+  id: number,
+  payloadBytes: number,
+): Uint8Array<ArrayBuffer> {
+  const frame = new Uint8Array(FRAME_HEADER_BYTES + payloadBytes);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, frame.byteLength - 4);
+  view.setUint8(4, FRAME_VERSION);
+  view.setUint8(5, type);
+  view.setUint32(6, id);
+  return frame;
+}
+
+/** A frame with this payload. */
+export function encodeFrame(
+  type: FrameType,
+  id: number,
+  payload: Uint8Array = EMPTY,
+): Uint8Array<ArrayBuffer> {
+  const frame = allocateFrame(type, id, payload.byteLength);
+  frame.set(payload, FRAME_HEADER_BYTES);
+  return frame;
+}
+
+/** Takes apart a frame that is there in full. */
+export function decodeFrame(frame: Uint8Array): Frame {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return {
+    type: view.getUint8(5),
+    id: view.getUint32(6),
+    payload: frame.subarray(FRAME_HEADER_BYTES),
+  };
+}
+
+/** Payload of `Events`: u32 config id, u32 count, then each text behind its u32 length. */
+export function encodeEvents(
+  id: number,
+  configId: number,
+  texts: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  let size = 8;
+  for (const text of texts) size += 4 + text.byteLength;
+  const frame = allocateFrame(FrameType.Events, id, size);
+  const view = new DataView(frame.buffer);
+  view.setUint32(FRAME_HEADER_BYTES, configId);
+  view.setUint32(FRAME_HEADER_BYTES + 4, texts.length);
+  let at = FRAME_HEADER_BYTES + 8;
+  for (const text of texts) {
+    view.setUint32(at, text.byteLength);
+    frame.set(text, at + 4);
+    at += 4 + text.byteLength;
+  }
+  return frame;
+}
+
+/** The other way round. */
+export function decodeEvents(payload: Uint8Array): { configId: number; texts: Uint8Array[] } {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const count = view.getUint32(4);
+  const texts: Uint8Array[] = [];
+  let at = 8;
+  for (let index = 0; index < count; index++) {
+    const length = view.getUint32(at);
+    texts[index] = payload.subarray(at + 4, at + 4 + length);
+    at += 4 + length;
+  }
+  return { configId: view.getUint32(0), texts };
+}
+
+/** Payload of `Results`: each u32 index, u8 status, u32 length, text. */
+export function encodeResults(
+  id: number,
+  results: readonly EventResult[],
+): Uint8Array<ArrayBuffer> {
+  let size = 0;
+  for (let i = 0; i < results.length; i++) {
+    size += RESULT_HEADER_BYTES + (results[i] as EventResult).text.byteLength;
+  }
+  const frame = allocateFrame(FrameType.Results, id, size);
+  const view = new DataView(frame.buffer);
+  let at = FRAME_HEADER_BYTES;
+  for (let i = 0; i < results.length; i++) {
+    const { index, status, text } = results[i] as EventResult;
+    view.setUint32(at, index);
+    view.setUint8(at + 4, status);
+    view.setUint32(at + 5, text.byteLength);
+    frame.set(text, at + RESULT_HEADER_BYTES);
+    at += RESULT_HEADER_BYTES + text.byteLength;
+  }
+  return frame;
+}
+
+/** The other way round. Throws RangeError where the payload is cut short. */
+export function decodeResults(payload: Uint8Array): EventResult[] {
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const results: EventResult[] = [];
+  for (let at = 0; at < payload.byteLength;) {
+    const length = view.getUint32(at + 5);
+    const end = at + RESULT_HEADER_BYTES + length;
+    if (end > payload.byteLength) throw new RangeError("a result is cut short");
+    results.push({
+      index: view.getUint32(at),
+      status: view.getUint8(at + 4),
+      text: payload.subarray(at + RESULT_HEADER_BYTES, end),
+    });
+    at = end;
+  }
+  return results;
+}
+
+/** Cuts a stream of bytes into frames. */
+export class FrameReader {
+  #chunks: Uint8Array[] = [];
+  #size = 0;
+
+  /**
+   * The frames that are complete with this chunk, each in memory of its own.
+   * @throws RangeError for a frame above `MAX_FRAME_BYTES`; Error for another version
+   */
+  push(chunk: Uint8Array): Uint8Array<ArrayBuffer>[] {
+    this.#chunks.push(chunk);
+    this.#size += chunk.byteLength;
+    const frames: Uint8Array<ArrayBuffer>[] = [];
+    while (this.#size >= FRAME_HEADER_BYTES) {
+      const header = this.#peekHeader();
+      const length = header.getUint32(0);
+      if (length < FRAME_HEADER_BYTES - 4 || length > MAX_FRAME_BYTES) {
+        throw new RangeError(`a frame of ${length} bytes`);
+      }
+      if (header.getUint8(4) !== FRAME_VERSION) {
+        throw new Error(`frame version ${header.getUint8(4)}`);
+      }
+      if (this.#size < length + 4) break;
+      frames.push(this.#take(length + 4));
+    }
+    return frames;
+  }
+
+  #peekHeader(): DataView {
+    const [first] = this.#chunks;
+    if (first !== undefined && first.byteLength >= FRAME_HEADER_BYTES) {
+      return new DataView(first.buffer, first.byteOffset, FRAME_HEADER_BYTES);
+    }
+    this.#join();
+    return this.#peekHeader();
+  }
+
+  #join(): void {
+    const joined = new Uint8Array(this.#size);
+    let at = 0;
+    for (const chunk of this.#chunks) {
+      joined.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    this.#chunks = [joined];
+  }
+
+  #take(bytes: number): Uint8Array<ArrayBuffer> {
+    const frame = new Uint8Array(bytes);
+    let filled = 0;
+    while (filled < bytes) {
+      const chunk = this.#chunks[0] as Uint8Array;
+      const part = chunk.subarray(0, bytes - filled);
+      frame.set(part, filled);
+      filled += part.byteLength;
+      if (part.byteLength === chunk.byteLength) this.#chunks.shift();
+      else this.#chunks[0] = chunk.subarray(part.byteLength);
+    }
+    this.#size -= bytes;
+    return frame;
+  }
+}

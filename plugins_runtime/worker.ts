@@ -1,0 +1,100 @@
+/** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
+import { Calls, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
+import {
+  type ApiAnswer,
+  decodeEvents,
+  decodeFrame,
+  encodeFrame,
+  encodeResults,
+  FrameType,
+  type LoadReport,
+  type LoadRequest,
+} from "./frames.ts";
+import { harden } from "./harden.ts";
+import { PluginInstance } from "./instance.ts";
+import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
+import { createConsole, createMeta } from "./meta.ts";
+import { readError } from "./plugin_error.ts";
+
+const calls = new Calls();
+const instances = new Map<number, PluginInstance>();
+let log = new LogChannel(1);
+
+function load(request: LoadRequest): LoadReport {
+  log = new LogChannel(request.logLinesPerSecond);
+  let exports: PluginExports = {};
+  for (const config of request.configs) {
+    const meta = createMeta(config, calls);
+    const scope = { posthog: {}, console: createConsole(config.id, log) };
+    exports = loadPlugin(request.files, request.main, scope);
+    instances.set(config.id, new PluginInstance(exports, meta, request));
+  }
+  const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
+  const { jobs } = exports;
+  return {
+    error: null,
+    methods: names.filter((name) => !name.startsWith("runEvery")),
+    scheduledTasks: names.filter((name) => name.startsWith("runEvery")),
+    jobs: typeof jobs === "object" && jobs !== null ? Object.keys(jobs) : [],
+  };
+}
+
+async function setUp(configId: number): Promise<void> {
+  const error = await instances.get(configId)?.setup() ?? null;
+  sendJson(FrameType.SetupDone, 0, { configId, error });
+}
+
+async function tearDown(): Promise<void> {
+  for (const [configId, instance] of instances) {
+    try {
+      await instance.teardown();
+    } catch (error) {
+      log.write({
+        configId,
+        type: "ERROR",
+        message: `teardownPlugin: ${readError(error).message}`,
+      });
+    }
+  }
+  sendFrame(encodeFrame(FrameType.TornDown, 0));
+}
+
+function handle(bytes: Uint8Array): void {
+  const { type, id, payload } = decodeFrame(bytes);
+  switch (type) {
+    case FrameType.Load: {
+      const request = fromBytes(payload) as LoadRequest;
+      let report: LoadReport;
+      try {
+        report = load(request);
+      } catch (error) {
+        report = { error: readError(error), methods: [], scheduledTasks: [], jobs: [] };
+      }
+      sendJson(FrameType.Loaded, 0, report);
+      if (report.error === null) { for (const config of request.configs) setUp(config.id); }
+      return;
+    }
+    case FrameType.Events: {
+      const { configId, texts } = decodeEvents(payload);
+      instances.get(configId)?.process(texts, (results) => sendFrame(encodeResults(id, results)));
+      return;
+    }
+    case FrameType.Answers:
+      return calls.answered(id, fromBytes(payload) as ApiAnswer[]);
+    case FrameType.Setup:
+      setUp((fromBytes(payload) as { configId: number }).configId);
+      return;
+    case FrameType.Ping:
+      return sendFrame(encodeFrame(FrameType.Pong, id));
+    case FrameType.Teardown:
+      tearDown();
+  }
+}
+
+globalThis.addEventListener("message", (message) => handle((message as MessageEvent).data));
+
+harden((error) => {
+  const { message, stack } = readError(error);
+  log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });
+});
+Object.defineProperty(globalThis, "RetryError", { value: RetryError });

@@ -1,0 +1,104 @@
+/** Each team's plugins in their order, and the road of a batch through them. */
+import { Buffer } from "node:buffer";
+import { type EventResult, ResultStatus } from "../../../plugins_runtime/frames.ts";
+import type { ChainInput, ChainOutcome, PluginChains } from "../../pipeline/plugin_chains.ts";
+
+/** A plugin config that events are sent through. */
+export interface ChainLink {
+  readonly configId: number;
+  /** `"Name (configId)"` */
+  readonly label: string;
+  readonly order: number;
+  readonly host: {
+    readonly mayProcessEvents: boolean;
+    process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[]>;
+  };
+}
+
+/** One event between two plugins. */
+interface Passing {
+  /** Null once a plugin dropped it. */
+  text: Uint8Array | null;
+  changed: boolean;
+  readonly succeeded: string[];
+  readonly failed: string[];
+}
+
+export class TeamChains implements PluginChains {
+  #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
+
+  /** Replaces all chains; batches that are on their way finish on the ones they began with. */
+  replace(links: ReadonlyMap<number, readonly ChainLink[]>): void {
+    this.#links = new Map(
+      [...links].map(([teamId, team]) => [
+        teamId,
+        team.toSorted((one, other) => one.order - other.order || one.configId - other.configId),
+      ]),
+    );
+  }
+
+  has(teamId: number): boolean {
+    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents) ?? false;
+  }
+
+  async run(teamId: number, inputs: readonly ChainInput[]): Promise<ChainOutcome[]> {
+    const events: Passing[] = inputs.map(({ json }) => ({
+      text: Buffer.from(json),
+      changed: false,
+      succeeded: [],
+      failed: [],
+    }));
+    for (const link of this.#links.get(teamId) ?? []) {
+      if (link.host.mayProcessEvents) await pass(link, events);
+    }
+    return events.map(({ text, changed, succeeded, failed }, index) => ({
+      json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
+      succeeded,
+      failed,
+    }));
+  }
+}
+
+/** Sends those that are left through one plugin. Their texts stay bytes from plugin to plugin. */
+async function pass(link: ChainLink, events: readonly Passing[]): Promise<void> {
+  const left = events.filter((event) => event.text !== null);
+  if (left.length === 0) return;
+  const results = await link.host.process(
+    link.configId,
+    left.map((event) => event.text as Uint8Array),
+  );
+  left.forEach((event, index) => {
+    const result = results[index];
+    if (result !== undefined) apply(link.label, event, result);
+  });
+}
+
+function apply(label: string, event: Passing, { status, text }: EventResult): void {
+  switch (status) {
+    case ResultStatus.Unchanged:
+      event.succeeded.push(label);
+      break;
+    case ResultStatus.Changed:
+      event.text = text;
+      event.changed = true;
+      event.succeeded.push(label);
+      break;
+    case ResultStatus.ChangedAndCorrected:
+      event.text = text;
+      event.changed = true;
+      event.failed.push(label);
+      break;
+    case ResultStatus.Dropped:
+      event.text = null;
+      break;
+    case ResultStatus.PassedBy:
+      break;
+    default:
+      // Failed, or a status that does not exist: the event goes on as it was.
+      event.failed.push(label);
+  }
+}
+
+function asText(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+}

@@ -1,0 +1,71 @@
+/** How a plugin host is started. */
+import { fileURLToPath } from "node:url";
+import { deniedRanges } from "./private_ranges.ts";
+
+/** What one plugin process may use. */
+export interface HostLimits {
+  /** JavaScript heap. */
+  readonly heapMb: number;
+  /** Memory of every kind, by `ulimit -d`; 0 is no limit. */
+  readonly dataMb: number;
+  /** How far it stands back for the server, 0 to 19. */
+  readonly nice: number;
+}
+
+/** Open files at most: the runtime's own, and a few dozen connections. */
+const OPEN_FILES = 256;
+
+/**
+ * The command of a host process: no credentials, an empty environment, and permission for nothing
+ * but the granted hosts and the reading of the runtime's own files (without which it could not load
+ * its worker, which does not get that permission).
+ *
+ * Nothing secret is in the arguments, as any process of this machine can read them.
+ * @param grants checked `host` or `host:port` entries: no comma, no space
+ */
+export function hostCommand(grants: readonly string[], limits: HostLimits): Deno.Command {
+  const runtime = fileURLToPath(import.meta.resolve("../../../plugins_runtime/"));
+  const denoArguments = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--no-config",
+    "--no-lock",
+    "--no-remote",
+    "--no-npm",
+    "--cached-only",
+    "--deny-import",
+    `--allow-read=${runtime}`,
+    ...(grants.length > 0 ? [`--allow-net=${grants.join(",")}`] : []),
+    `--deny-net=${deniedRanges(grants).join(",")}`,
+    "--unstable-worker-options",
+    `--v8-flags=--max-old-space-size=${limits.heapMb}`,
+    `${runtime}host.ts`,
+    grants.join(","),
+  ];
+  const cache = Deno.env.get("DENO_DIR");
+  const home = Deno.env.get("HOME");
+  return new Deno.Command("/bin/sh", {
+    // Numbers and positional arguments only: no text of anybody's is part of the script.
+    args: [
+      "-c",
+      `${limits.dataMb > 0 ? `ulimit -d ${Math.round(limits.dataMb) * 1024}; ` : ""}` +
+      `ulimit -n ${OPEN_FILES}; ulimit -c 0; exec nice -n ${Math.round(limits.nice)} "$0" "$@"`,
+      Deno.execPath(),
+      ...denoArguments,
+    ],
+    clearEnv: true,
+    // Where Deno keeps its compiled copies of the runtime's files; not readable to plugins.
+    env: {
+      PATH: "/usr/bin:/bin",
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      ...(cache === undefined ? {} : { DENO_DIR: cache }),
+      ...(home === undefined ? {} : { HOME: home }),
+    },
+    cwd: "/",
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}

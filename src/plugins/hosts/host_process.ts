@@ -1,0 +1,135 @@
+/** One plugin host process: its frames, its deadlines, its end. */
+import {
+  decodeFrame,
+  encodeFrame,
+  type Frame,
+  FrameReader,
+  FrameType,
+} from "../../../plugins_runtime/frames.ts";
+import { errorMessage } from "../../errors.ts";
+import { hostCommand, type HostLimits } from "./host_command.ts";
+
+export interface HostProcessOptions {
+  readonly limits: HostLimits;
+  readonly grants: readonly string[];
+  /** How long the worker may go without a sign of life. */
+  readonly silenceMs: number;
+}
+
+export interface HostProcessEvents {
+  /** A frame arrived; what it claims is not checked yet. */
+  frame(frame: Frame): void;
+  /** The process is gone; called once. `reason` is for the plugin's log. */
+  ended(reason: string): void;
+}
+
+/** How often a host with work is asked for a sign of life, and (so many times rarer) an idle one. */
+const LOOK_MS = 250;
+const IDLE_LOOKS = 20;
+
+/** How much of what it prints to standard error is kept. */
+const MAX_STDERR = 4_000;
+
+export class HostProcess {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #events: HostProcessEvents;
+  readonly #options: HostProcessOptions;
+  readonly #done: Promise<void>;
+  #lastSign = performance.now();
+  #busy = false;
+  #looks = 0;
+  #killReason: string | null = null;
+  #watch: ReturnType<typeof setInterval>;
+  #stderr = "";
+
+  constructor(options: HostProcessOptions, events: HostProcessEvents) {
+    this.#options = options;
+    this.#events = events;
+    this.#child = hostCommand(options.grants, options.limits).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    // The pipe breaks when the process ends, which `ended` says with a better reason.
+    this.#input.closed.catch(() => {});
+    this.#done = this.#run();
+    this.#watch = setInterval(() => this.#look(), LOOK_MS);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  send(frame: Uint8Array): void {
+    this.#input.write(frame).catch(() => {});
+  }
+
+  /** A host with work is looked after more closely. */
+  setBusy(busy: boolean): void {
+    if (busy && !this.#busy) this.#lastSign = performance.now();
+    this.#busy = busy;
+  }
+
+  /** SIGKILL, which works whatever the plugin does. */
+  kill(reason: string): void {
+    this.#killReason ??= reason;
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+
+  /** Resolves when the process is gone and everything of it is closed. */
+  async gone(): Promise<void> {
+    await this.#done;
+  }
+
+  /** A worker that answers pings only waits; one that does not is stuck in the plugin's code. */
+  #look(): void {
+    this.#looks++;
+    if (!this.#busy && this.#looks % IDLE_LOOKS !== 0) return;
+    const silence = performance.now() - this.#lastSign;
+    if (silence > this.#options.silenceMs) {
+      this.kill(
+        `it did not come to an end within ${this.#options.silenceMs / 1000} s and was stopped`,
+      );
+    } else {
+      this.send(encodeFrame(FrameType.Ping, 0));
+    }
+  }
+
+  async #run(): Promise<void> {
+    const stderr = this.#collectStderr();
+    try {
+      const reader = new FrameReader();
+      for await (const chunk of this.#child.stdout) {
+        this.#lastSign = performance.now();
+        for (const frame of reader.push(chunk)) this.#events.frame(decodeFrame(frame));
+      }
+    } catch (error) {
+      // It wrote something that is no frame: whatever it is now, it is not trusted any more.
+      this.kill(`it broke the protocol: ${errorMessage(error)}`);
+      await this.#child.stdout.cancel().catch(() => {});
+    }
+    const { code, signal } = await this.#child.status;
+    clearInterval(this.#watch);
+    await stderr;
+    await this.#input.abort().catch(() => {});
+    this.#events.ended(this.#killReason ?? reasonOf(code, signal, this.#stderr));
+  }
+
+  async #collectStderr(): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of this.#child.stderr) {
+      if (this.#stderr.length < MAX_STDERR) this.#stderr += decoder.decode(chunk, { stream: true });
+    }
+  }
+}
+
+function reasonOf(code: number, signal: Deno.Signal | null, stderr: string): string {
+  if (/heap out of memory|allocation failed|Reached heap limit|OOM/i.test(stderr)) {
+    return "it used more memory than it may and its process died";
+  }
+  const words = stderr.trim().split("\n").slice(-3).join(" ").slice(0, 500);
+  const end = signal === null ? `code ${code}` : signal;
+  return `its process ended (${end})${words === "" ? "" : `: ${words}`}`;
+}

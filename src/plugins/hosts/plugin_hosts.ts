@@ -1,0 +1,100 @@
+/** All plugins of this server: one host each, kept in step with what is installed and granted. */
+import { getLogger } from "@logtape/logtape";
+import type { PluginChains } from "../../pipeline/plugin_chains.ts";
+import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import type { PluginSpec } from "../types.ts";
+import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
+
+const REAP_CHECK_MS = 5_000;
+/** How long a replaced plugin may take to finish its work and tear down. */
+const UNLOAD_MS = 5_000;
+
+export class PluginHosts {
+  readonly #options: PluginHostOptions;
+  readonly #parts: PluginHostParts;
+  readonly #chains = new TeamChains();
+  readonly #log = getLogger(["paddock", "plugins"]);
+  readonly #unloading = new Set<Promise<void>>();
+  readonly #reaper: ReturnType<typeof setInterval>;
+  #hosts = new Map<string, PluginHost>();
+  #applied = false;
+
+  constructor(options: PluginHostOptions, parts: PluginHostParts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#reaper = setInterval(() => {
+      const now = performance.now();
+      for (const host of this.#hosts.values()) host.reapIfIdle(now);
+    }, REAP_CHECK_MS);
+  }
+
+  get chains(): PluginChains {
+    return this.#chains;
+  }
+
+  /** Hosts by what they run: for tests and tools. */
+  get hosts(): readonly PluginHost[] {
+    return [...this.#hosts.values()];
+  }
+
+  /**
+   * Makes these the plugins in force. A plugin whose code, grants and configs are the same keeps its
+   * process and its state; any other gets a new one, and the old one is torn down behind it.
+   * Processes start with their first event, except those that this call brings to a running server,
+   * whose author waits to see them.
+   */
+  apply(specs: readonly PluginSpec[]): void {
+    const next = new Map<string, PluginHost>();
+    for (const spec of specs) {
+      const key = identityOf(spec);
+      const kept = this.#hosts.get(key);
+      if (kept !== undefined) {
+        next.set(key, kept);
+        continue;
+      }
+      const host = new PluginHost(spec, this.#options, this.#parts);
+      next.set(key, host);
+      if (this.#applied) host.start();
+    }
+    const gone = [...this.#hosts].filter(([key]) => !next.has(key));
+    this.#hosts = next;
+    this.#chains.replace(linksOf([...next.values()]));
+    for (const [, host] of gone) this.#unload(host);
+    if (this.#applied || specs.length > 0) {
+      this.#log.info`${specs.length} plugins in force, ${gone.length} unloaded`;
+    }
+    this.#applied = true;
+  }
+
+  /** Tears every plugin down; those that take longer than `patienceMs` are killed. */
+  async stop(patienceMs: number): Promise<void> {
+    clearInterval(this.#reaper);
+    await Promise.all([...this.#hosts.values()].map((host) => host.stop(patienceMs)));
+    await Promise.all(this.#unloading);
+  }
+
+  #unload(host: PluginHost): void {
+    const unloading = host.stop(UNLOAD_MS);
+    this.#unloading.add(unloading);
+    unloading.finally(() => this.#unloading.delete(unloading));
+  }
+}
+
+/** The same text means that nothing about the plugin changed. */
+function identityOf(spec: PluginSpec): string {
+  const configs = spec.configs.map(({ id, updatedAt }) => `${id}@${updatedAt}`);
+  return JSON.stringify([spec.id, spec.organizationId, spec.version, ...configs.toSorted()]);
+}
+
+function linksOf(hosts: readonly PluginHost[]): Map<number, ChainLink[]> {
+  const links = new Map<number, ChainLink[]>();
+  for (const host of hosts) {
+    for (const { id, teamId, order } of host.spec.configs) {
+      const link = { configId: id, label: `${host.spec.name} (${id})`, order, host };
+      const team = links.get(teamId);
+      if (team === undefined) links.set(teamId, [link]);
+      else team.push(link);
+    }
+  }
+  return links;
+}

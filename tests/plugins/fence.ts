@@ -1,0 +1,136 @@
+/** Plugins in the real fence, without a database: for tests of the fence itself. */
+import type { ChainOutcome } from "../../src/pipeline/plugin_chains.ts";
+import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
+import type { PluginHostOptions } from "../../src/plugins/hosts/plugin_host.ts";
+import type {
+  PluginApi,
+  PluginCapabilities,
+  PluginConfig,
+  PluginFailure,
+  PluginLogEntry,
+  PluginSpec,
+} from "../../src/plugins/types.ts";
+
+export const TEAM = 2;
+
+/** A plugin to be fenced: its text, and what differs from a plain one. */
+export interface TestPlugin {
+  readonly source: string;
+  readonly name?: string;
+  readonly config?: Record<string, unknown>;
+  readonly grants?: readonly string[];
+  readonly teamId?: number;
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+/** Running plugins and what they left behind. */
+export interface TestFence extends AsyncDisposable {
+  readonly hosts: PluginHosts;
+  readonly log: PluginLogEntry[];
+  readonly failures: { readonly configId: number; readonly failure: PluginFailure }[];
+  readonly loaded: Map<number, PluginCapabilities>;
+  /** Messages of the log, joined. */
+  logText(): string;
+  /** Sends events through the team's plugins. */
+  run(events: readonly Record<string, unknown>[], teamId?: number): Promise<ChainOutcome[]>;
+}
+
+/** Answers nothing: for plugins that ask for nothing. */
+const NO_API: PluginApi = {
+  call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
+};
+
+export function specOf(plugin: TestPlugin, id: number): PluginSpec {
+  const config: PluginConfig = {
+    id,
+    teamId: plugin.teamId ?? TEAM,
+    pluginId: id,
+    order: id,
+    config: plugin.config ?? {},
+    attachments: {},
+    updatedAt: "2021-01-01",
+  };
+  const name = plugin.name ?? `Plugin ${id}`;
+  return {
+    id,
+    name,
+    digest: `plugin ${name} ID ${id}`,
+    organizationId: "00000000-0000-0000-0000-000000000001",
+    code: {
+      files: new Map(Object.entries({ "index.js": plugin.source, ...plugin.files })),
+      main: "index.js",
+      language: "javascript",
+    },
+    grants: plugin.grants ?? [],
+    configs: [config],
+    version: "1",
+  };
+}
+
+/** Fences the plugins, in this order, with short deadlines. */
+export function fence(
+  plugins: readonly TestPlugin[],
+  options: Partial<PluginHostOptions> = {},
+  api: PluginApi = NO_API,
+): TestFence {
+  const log: PluginLogEntry[] = [];
+  const failures: TestFence["failures"] = [];
+  const loaded = new Map<number, PluginCapabilities>();
+  const hosts = new PluginHosts({
+    taskTimeoutMs: 1_000,
+    tasksPerWorker: 10,
+    limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
+    logLinesPerSecond: 100,
+    idleMs: 0,
+    instanceId: "test",
+    ...options,
+  }, {
+    log: { write: (entry) => log.push(entry) },
+    reports: {
+      failed: (configId, failure) => failures.push({ configId, failure }),
+      loaded: (configId, _pluginId, capabilities) => loaded.set(configId, capabilities),
+      gaveUp: () => {},
+    },
+    api,
+  });
+  hosts.apply(plugins.map((plugin, index) => specOf(plugin, index + 1)));
+  return {
+    hosts,
+    log,
+    failures,
+    loaded,
+    logText: () => log.map(({ message }) => message).join("\n"),
+    run: (events, teamId = TEAM) =>
+      hosts.chains.run(
+        teamId,
+        events.map((event) => ({
+          json: JSON.stringify(event),
+          uuid: String(event.uuid),
+          distinctId: String(event.distinct_id),
+        })),
+      ),
+    [Symbol.asyncDispose]: () => hosts.stop(2_000),
+  };
+}
+
+/** The `number`th event of a team, with some properties. */
+export function pluginEvent(number: number, properties: Record<string, unknown> = {}) {
+  return {
+    uuid: `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`,
+    event: "$pageview",
+    distinct_id: `visitor ${number}`,
+    team_id: TEAM,
+    ip: "1.2.3.4",
+    site_url: null,
+    now: "2021-10-28T12:00:00.000Z",
+    sent_at: null,
+    properties: { number, ...properties },
+  };
+}
+
+/** The properties of each outcome; null where it was dropped. */
+export function propertiesOf(
+  outcomes: readonly ChainOutcome[],
+): (Record<string, unknown> | null)[] {
+  return outcomes.map(({ json }) => json === null ? null : JSON.parse(json).properties);
+}
