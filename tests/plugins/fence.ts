@@ -1,5 +1,6 @@
 /** Plugins in the real fence, without a database: for tests of the fence itself. */
 import type { ChainOutcome } from "../../src/pipeline/plugin_chains.ts";
+import { RUNTIME_FOLDER } from "../../src/plugins/hosts/host_command.ts";
 import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type { PluginHostOptions } from "../../src/plugins/hosts/plugin_host.ts";
 import type {
@@ -79,6 +80,7 @@ export function fence(
   const hosts = new PluginHosts({
     taskTimeoutMs: 1_000,
     tasksPerWorker: 10,
+    runtime: RUNTIME_FOLDER,
     limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
     logLinesPerSecond: 100,
     idleMs: 0,

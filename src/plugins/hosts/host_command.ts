@@ -2,6 +2,9 @@
 import { fileURLToPath } from "node:url";
 import { deniedRanges } from "./private_ranges.ts";
 
+/** The folder of the runtime's files: the only code that runs in a plugin host. */
+export const RUNTIME_FOLDER = fileURLToPath(import.meta.resolve("../../../plugins_runtime/"));
+
 /** What one plugin process may use. */
 export interface HostLimits {
   /** JavaScript heap. */
@@ -21,10 +24,14 @@ const OPEN_FILES = 256;
  * its worker, which does not get that permission).
  *
  * Nothing secret is in the arguments, as any process of this machine can read them.
+ * @param runtime folder of the runtime's files, with a slash at its end
  * @param grants checked `host` or `host:port` entries: no comma, no space
  */
-export function hostCommand(grants: readonly string[], limits: HostLimits): Deno.Command {
-  const runtime = fileURLToPath(import.meta.resolve("../../../plugins_runtime/"));
+export function hostCommand(
+  runtime: string,
+  grants: readonly string[],
+  limits: HostLimits,
+): Deno.Command {
   const denoArguments = [
     "run",
     "--quiet",

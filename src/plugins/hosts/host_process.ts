@@ -10,6 +10,7 @@ import { errorMessage } from "../../errors.ts";
 import { hostCommand, type HostLimits } from "./host_command.ts";
 
 export interface HostProcessOptions {
+  readonly runtime: string;
   readonly limits: HostLimits;
   readonly grants: readonly string[];
   /** How long the worker may go without a sign of life. */
@@ -46,7 +47,7 @@ export class HostProcess {
   constructor(options: HostProcessOptions, events: HostProcessEvents) {
     this.#options = options;
     this.#events = events;
-    this.#child = hostCommand(options.grants, options.limits).spawn();
+    this.#child = hostCommand(options.runtime, options.grants, options.limits).spawn();
     this.#input = this.#child.stdin.getWriter();
     // The pipe breaks when the process ends, which `ended` says with a better reason.
     this.#input.closed.catch(() => {});

@@ -34,6 +34,8 @@ import type { HostLimits } from "./host_command.ts";
 export interface PluginHostOptions {
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
+  /** Folder of the files that run in the process; see `RUNTIME_FOLDER`. */
+  readonly runtime: string;
   readonly limits: HostLimits;
   readonly logLinesPerSecond: number;
   /** Without work for so long its process is ended; 0 is never. */
@@ -138,7 +140,7 @@ export class PluginHost {
         id: this.#nextId++,
         configId,
         texts,
-        results: new Array<EventResult | undefined>(texts.length),
+        results: new Array<EventResult | undefined>(texts.length).fill(undefined),
         missing: texts.length,
         strikes: 0,
         done,
@@ -179,9 +181,9 @@ export class PluginHost {
   }
 
   #spawn(): void {
-    const { limits, taskTimeoutMs, tasksPerWorker, logLinesPerSecond } = this.#options;
+    const { runtime, limits, taskTimeoutMs, tasksPerWorker, logLinesPerSecond } = this.#options;
     const process: HostProcess = new HostProcess(
-      { limits, grants: this.spec.grants, silenceMs: taskTimeoutMs },
+      { runtime, limits, grants: this.spec.grants, silenceMs: taskTimeoutMs },
       {
         frame: (frame) => {
           if (this.#process === process) this.#receive(frame, process);
