@@ -5,8 +5,9 @@
  */
 import { FrameReader } from "./frames.ts";
 
-/** Granted `host:port` entries, as the server checked them. */
+/** Granted `host:port` entries, as the server checked them; `*` is every public address. */
 const granted = Deno.args[0] ? Deno.args[0].split(",") : [];
+const net = granted.length === 0 ? false : granted.includes("*") ? true : granted;
 
 const worker = new Worker(import.meta.resolve("./worker.ts"), {
   type: "module",
@@ -14,7 +15,7 @@ const worker = new Worker(import.meta.resolve("./worker.ts"), {
     // Each named, as one that is left out would be inherited. The process has no more than these
     // and the reading of its own runtime files, which the worker does not get.
     permissions: {
-      net: granted.length > 0 ? granted : false,
+      net,
       read: false,
       write: false,
       env: false,

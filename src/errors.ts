@@ -42,6 +42,7 @@ export const ERROR_CODES = {
   PDK_EVENT_TOO_LARGE: entry("data", "Send less, or raise the limit named in the message."),
   PDK_TEAM_UNKNOWN: entry("data", "Create the team, or correct the sender's team id."),
   PDK_ROW_REFUSED: entry("data", "Postgres refused this row; the reason has its words."),
+  PDK_JOB_UNSUPPORTED: entry("data", "Jobs are kept as dead letters until this version runs them."),
   PDK_PLUGIN_LOAD: entry("plugin", "Correct the plugin's code or archive and install it again."),
   PDK_PLUGIN_MANIFEST: entry("plugin", "Correct plugin.json and install the plugin again."),
   PDK_PLUGIN_FAILED: entry("plugin", "See the plugin's log: 'paddock plugins logs'."),

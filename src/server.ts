@@ -27,7 +27,8 @@ import { createFirstProject, type Project } from "./stores/postgres/first_projec
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
-import { type PluginParts, startPlugins } from "./server_plugins.ts";
+import { startPlugins } from "./server_plugins.ts";
+import type { PluginChains } from "./pipeline/plugin_chains.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -88,9 +89,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
-  const plugins = await startPlugins(config, storage, notifications, started);
+  const chains = await startPlugins(config, storage, notifications, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, teams, plugins);
+  const pipeline = createPipeline(config, storage, teams, chains);
 
   const postgresInbox = new PostgresInbox(database);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -155,7 +156,7 @@ function createPipeline(
   config: Config,
   storage: Storage,
   teams: Teams,
-  plugins: PluginParts,
+  chains: PluginChains,
 ): Pipeline {
   const { database } = storage;
   const store = new PostgresEventStore({
@@ -166,7 +167,7 @@ function createPipeline(
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ store, teams, chains: plugins.chains, enqueueJob: plugins.enqueueJob }, {
+  return new Pipeline({ store, teams, chains }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

@@ -1,26 +1,81 @@
 /** The part of the composition root that is about plugins. */
+import { randomUUID } from "node:crypto";
+import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
-import { PaddockError } from "./errors.ts";
+import { errorMessage } from "./errors.ts";
 import type { PluginChains } from "./pipeline/plugin_chains.ts";
-import type { PluginJob } from "./sources/source.ts";
+import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
+import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
+import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
+import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
+import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
+import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
+import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
+import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
+import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { PubSub } from "./stores/pubsub.ts";
+import { RedisPluginCache } from "./stores/redis/plugin_cache.ts";
+import { RedisPubSub } from "./stores/redis/pubsub.ts";
 
-/** What the pipeline gets of the plugins. */
-export interface PluginParts {
-  readonly chains: PluginChains;
-  readonly enqueueJob: (job: PluginJob) => Promise<void>;
-}
+/** How long plugins may take to tear down when the server stops. */
+const TEARDOWN_MS = 5_000;
 
-export function startPlugins(
-  _config: Config,
-  _storage: Storage,
-  _notifications: PubSub,
-  _started: StopStack,
-): Promise<PluginParts> {
-  return Promise.resolve({
-    chains: { has: () => false, run: () => Promise.resolve([]) },
-    enqueueJob: () => Promise.reject(new PaddockError("PDK_USAGE", "x")),
-  });
+/** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
+export async function startPlugins(
+  config: Config,
+  storage: Storage,
+  notifications: PubSub,
+  started: StopStack,
+): Promise<PluginChains> {
+  const { database, redisUrl } = storage;
+  const log = getLogger(["paddock", "plugins"]);
+  const instanceId = randomUUID();
+  const pluginLog = new PluginLogWriter(database, instanceId);
+  started.push("plugin logs", () => pluginLog.close());
+  const reports = new PluginReportWriter(database, () => reloader.request());
+  started.push("plugin states", () => reports.close());
+  const cache = redisUrl === null
+    ? new PostgresPluginCache(database)
+    : new RedisPluginCache(redisUrl);
+  started.push("plugin cache", () => cache.close());
+  const hosts = new PluginHosts({
+    runtime: RUNTIME_FOLDER,
+    taskTimeoutMs: config.TASK_TIMEOUT * 1000,
+    tasksPerWorker: config.TASKS_PER_WORKER,
+    limits: {
+      heapMb: config.PLUGIN_HEAP_MB,
+      dataMb: config.PLUGIN_DATA_MB,
+      nice: config.PLUGIN_NICE,
+    },
+    logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
+    idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
+    instanceId,
+  }, { log: pluginLog, reports, api: new StoredPluginApi(cache, new PluginStorage(database)) });
+  started.push("plugins", () => hosts.stop(TEARDOWN_MS));
+  const registry = new PluginRegistry(
+    { database, grants: new PluginGrants(database), log: pluginLog, reports },
+    {
+      baseDir: config.BASE_DIR ?? ".",
+      namedGrants: parseNamedGrants(config.PLUGIN_NET_GRANTS ?? ""),
+      netDefault: config.PLUGIN_NET_DEFAULT,
+      isolation: config.PLUGIN_ISOLATION,
+    },
+  );
+  const reloader: Reloader = new Reloader(async () => hosts.apply(await registry.load()));
+  await reloader.now();
+  started.push("plugin reload", () => reloader.stop());
+
+  const channel = config.PLUGINS_RELOAD_PUBSUB_CHANNEL ?? "reload-plugins";
+  await notifications.subscribe(RELOAD_CHANNEL, () => reloader.request());
+  if (redisUrl !== null) {
+    const pubsub = new RedisPubSub(redisUrl);
+    started.push("plugin reload channel", () => pubsub.close());
+    await pubsub.subscribe(channel, () => reloader.request()).catch((error) =>
+      log.warn`not listening on ${channel}: ${errorMessage(error)}`
+    );
+  }
+  return hosts.chains;
 }

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../errors.ts";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
-import type { PluginJob, ReceivedBatch, ReceivedItem } from "../sources/source.ts";
+import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
@@ -25,8 +25,6 @@ export interface PipelineParts {
   readonly store: EventStore;
   readonly teams: TeamLookup;
   readonly chains: PluginChains;
-  /** Takes a job asked for from outside; it is durable when this resolves. */
-  readonly enqueueJob: (job: PluginJob) => Promise<void>;
 }
 
 export interface PipelineOptions {
@@ -124,7 +122,9 @@ export class Pipeline {
           if (team === undefined) byTeam.set(item.event.teamId, [entry]);
           else team.push(entry);
         } else if (item.kind === "job") {
-          this.#enqueueJob(item.job, () => inFlight.finish(index));
+          // Kept, with all that is needed to run it, until there is a queue that runs jobs.
+          const error = new PaddockError("PDK_JOB_UNSUPPORTED", `no job '${item.job.type}' is run`);
+          letters.push(this.#letter(source, item, error, () => inFlight.finish(index)));
         } else {
           letters.push(this.#letter(source, item, null, () => inFlight.finish(index)));
         }
@@ -238,20 +238,6 @@ export class Pipeline {
       }
     }
     return null;
-  }
-
-  async #enqueueJob(job: PluginJob, done: () => void): Promise<void> {
-    const backoff = new Backoff(50, 5_000);
-    while (!this.#stop.signal.aborted) {
-      try {
-        await this.#parts.enqueueJob(job);
-        done();
-        return;
-      } catch (error) {
-        if (backoff.failures === 0) this.#log.warn`a job cannot be queued: ${errorMessage(error)}`;
-        await backoff.failed(this.#stop.signal);
-      }
-    }
   }
 
   #finished(bytes: number): void {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { PaddockError } from "../../src/errors.ts";
+import { MIGRATIONS } from "../../src/stores/migrations/index.ts";
 import { migrate } from "../../src/stores/migrations/migrate.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
 import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
@@ -23,7 +24,7 @@ async function posthogCatalog(database: Database): Promise<string[]> {
 Deno.test("two servers migrate at once, and again: applied once", async () => {
   await using test = await createTestDatabase();
   const [one, other] = await Promise.all([migrate(test.database), migrate(test.database)]);
-  assert.equal(one.applied.length + other.applied.length, 3);
+  assert.equal(one.applied.length + other.applied.length, MIGRATIONS.length);
   assert.notEqual(one.createdPosthogTables, other.createdPosthogTables);
   assert.deepEqual(await migrate(test.database), { applied: [], createdPosthogTables: false });
 });
@@ -38,7 +39,7 @@ Deno.test("existing PostHog tables are used and never altered", async () => {
   const before = await posthogCatalog(database);
   const report = await migrate(database);
   assert.equal(report.createdPosthogTables, false);
-  assert.equal(report.applied.length, 3);
+  assert.equal(report.applied.length, MIGRATIONS.length);
   assert.deepEqual(await posthogCatalog(database), before);
 });
 

@@ -1,5 +1,6 @@
 /** How a plugin host is started. */
 import { fileURLToPath } from "node:url";
+import { EVERY_PUBLIC_HOST } from "../grants/grant.ts";
 import { deniedRanges } from "./private_ranges.ts";
 
 /** The folder of the runtime's files: the only code that runs in a plugin host. */
@@ -43,7 +44,7 @@ export function hostCommand(
     "--cached-only",
     "--deny-import",
     `--allow-read=${runtime}`,
-    ...(grants.length > 0 ? [`--allow-net=${grants.join(",")}`] : []),
+    ...allowNet(grants),
     `--deny-net=${deniedRanges(grants).join(",")}`,
     "--unstable-worker-options",
     `--v8-flags=--max-old-space-size=${limits.heapMb}`,
@@ -75,4 +76,10 @@ export function hostCommand(
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** Every public address is "all" less the denied ranges. */
+function allowNet(grants: readonly string[]): string[] {
+  if (grants.includes(EVERY_PUBLIC_HOST)) return ["--allow-net"];
+  return grants.length > 0 ? [`--allow-net=${grants.join(",")}`] : [];
 }

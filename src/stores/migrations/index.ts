@@ -2,6 +2,7 @@
 import storage from "./paddock/0001_storage.sql" with { type: "text" };
 import inbox from "./paddock/0002_inbox.sql" with { type: "text" };
 import pluginGrants from "./paddock/0003_plugin_grants.sql" with { type: "text" };
+import cacheExecute from "./paddock/0004_cache_execute.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending, without gaps. */
@@ -14,4 +15,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 1, name: "storage", sql: storage },
   { id: 2, name: "inbox", sql: inbox },
   { id: 3, name: "plugin_grants", sql: pluginGrants },
+  { id: 4, name: "cache_execute", sql: cacheExecute },
 ];

@@ -1,0 +1,129 @@
+/** What plugins may ask of the server: their cache and their storage. */
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../../errors.ts";
+import type { CacheCommand, CacheResult, PluginCache } from "../../stores/plugin_cache.ts";
+import {
+  MAX_STORAGE_KEY,
+  type PluginStorage,
+  type StorageCommand,
+} from "../../stores/postgres/plugin_storage.ts";
+import type { PluginApi, PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
+import { cacheCommand, cacheValue } from "./cache_call.ts";
+
+/** A call that was understood, and what its answer means to the plugin. */
+type Prepared =
+  | {
+    readonly store: "cache";
+    readonly command: CacheCommand;
+    read(result: CacheResult): PluginCallResult;
+  }
+  | {
+    readonly store: "storage";
+    readonly command: StorageCommand;
+    read(value: string | null): PluginCallResult;
+  }
+  | { readonly store: null; readonly result: PluginCallResult };
+
+/** A stored value that is larger is refused. */
+const MAX_STORAGE_VALUE = 10 * 1024 * 1024;
+
+export class StoredPluginApi implements PluginApi {
+  readonly #cache: PluginCache;
+  readonly #storage: PluginStorage;
+  readonly #log = getLogger(["paddock", "plugins"]);
+
+  constructor(cache: PluginCache, storage: PluginStorage) {
+    this.#cache = cache;
+    this.#storage = storage;
+  }
+
+  /**
+   * Safe to offer because a call acts only on keys and rows of a config that belongs to the process
+   * that makes it: another id is refused, and neither store's key can be chosen freely.
+   */
+  async call(
+    configs: ReadonlyMap<number, PluginConfig>,
+    calls: readonly PluginCall[],
+  ): Promise<PluginCallResult[]> {
+    const prepared = calls.map((call) => prepare(configs.get(call.pluginConfigId), call));
+    try {
+      const cached = prepared.flatMap((each) => each.store === "cache" ? [each] : []);
+      const stored = prepared.flatMap((each) => each.store === "storage" ? [each] : []);
+      // Each store's own order is kept; between the two there is none to keep.
+      const [cacheResults, storageResults] = await Promise.all([
+        this.#cache.execute(cached.map(({ command }) => command)),
+        this.#storage.execute(stored.map(({ command }) => command)),
+      ]);
+      const answers = new Map<Prepared, PluginCallResult>();
+      cached.forEach((each, index) => {
+        answers.set(each, each.read(cacheResults[index] ?? { ok: false, error: "no answer" }));
+      });
+      stored.forEach((each, index) => answers.set(each, each.read(storageResults[index] ?? null)));
+      return prepared.map((each) =>
+        each.store === null ? each.result : answers.get(each) ?? refused("no answer")
+      );
+    } catch (error) {
+      this.#log.warn`calls of plugins failed: ${errorMessage(error)}`;
+      return calls.map(() => refused("the store is not available now"));
+    }
+  }
+}
+
+function prepare(config: PluginConfig | undefined, call: PluginCall): Prepared {
+  if (config === undefined) return { store: null, result: refused("not a config of this plugin") };
+  try {
+    if (call.method.startsWith("cache.")) {
+      const command = cacheCommand(config, call);
+      return { store: "cache", command, read: (result) => cacheValue(call, result) };
+    }
+    if (call.method.startsWith("storage.")) return storageCall(config, call);
+    return { store: null, result: refused(`${call.method} is not available`) };
+  } catch (error) {
+    return { store: null, result: refused(errorMessage(error)) };
+  }
+}
+
+function storageCall(config: PluginConfig, { method, args }: PluginCall): Prepared {
+  const [given, value] = args;
+  // Ids of other systems are used as keys as they are.
+  const key = typeof given === "string" ? given : JSON.stringify(given ?? null);
+  if (key.length > MAX_STORAGE_KEY) {
+    throw new Error(`a storage key has ${key.length} characters; ${MAX_STORAGE_KEY} are allowed`);
+  }
+  const base = { configId: config.id, key };
+  switch (method) {
+    case "storage.get":
+      return {
+        store: "storage",
+        command: { op: "get", ...base },
+        read: (text) => ({ ok: true, value: text === null ? value ?? null : parsed(text) }),
+      };
+    case "storage.del":
+      return { store: "storage", command: { op: "del", ...base }, read: () => done };
+    case "storage.set": {
+      const text = JSON.stringify(value ?? null);
+      if (text.length > MAX_STORAGE_VALUE) {
+        throw new Error(
+          `a storage value has ${text.length} characters; ${MAX_STORAGE_VALUE} are allowed`,
+        );
+      }
+      return { store: "storage", command: { op: "set", ...base, value: text }, read: () => done };
+    }
+    default:
+      throw new Error(`${method} is not available`);
+  }
+}
+
+const done: PluginCallResult = { ok: true, value: null };
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function refused(error: string): PluginCallResult {
+  return { ok: false, error };
+}

@@ -1,0 +1,93 @@
+/** Plugins' logs on their way into `posthog_pluginlogentry`. */
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../../errors.ts";
+import { storableText } from "../../events/storable_text.ts";
+import { timeUuid } from "../../events/uuid.ts";
+import { textArray } from "../../stores/postgres/binary_arrays.ts";
+import type { Queryable } from "../../stores/postgres/database.ts";
+import type { PluginLog, PluginLogEntry } from "../types.ts";
+
+interface Line extends PluginLogEntry {
+  readonly id: string;
+  readonly at: string;
+}
+
+const FLUSH_MS = 1_000;
+const MAX_BUFFERED = 10_000;
+const MAX_MESSAGE = 10_000;
+
+const INSERT = `
+INSERT INTO posthog_pluginlogentry (
+  id, team_id, plugin_id, plugin_config_id, "timestamp", source, type, message, instance_id
+)
+SELECT
+  line.id::uuid, line.team_id, line.plugin_id, line.plugin_config_id, line.at::timestamptz,
+  line.source, line.type, line.message, $9::uuid
+FROM unnest(
+  $1::text[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[]
+) AS line (id, team_id, plugin_id, plugin_config_id, at, source, type, message)
+-- A plugin that was uninstalled meanwhile has no log any more.
+JOIN posthog_pluginconfig AS config ON config.id = line.plugin_config_id
+ON CONFLICT DO NOTHING`;
+
+export class PluginLogWriter implements PluginLog {
+  readonly #database: Queryable;
+  readonly #instanceId: string;
+  readonly #log = getLogger(["paddock", "plugins"]);
+  readonly #timer: ReturnType<typeof setInterval>;
+  #buffered: Line[] = [];
+  #dropped = 0;
+
+  /** @param instanceId uuid of this run of the server */
+  constructor(database: Queryable, instanceId: string) {
+    this.#database = database;
+    this.#instanceId = instanceId;
+    this.#timer = setInterval(() => this.flush(), FLUSH_MS);
+  }
+
+  write(entry: PluginLogEntry): void {
+    if (this.#buffered.length >= MAX_BUFFERED) {
+      this.#dropped++;
+      return;
+    }
+    const now = Date.now();
+    this.#buffered.push({
+      ...entry,
+      message: entry.message.slice(0, MAX_MESSAGE),
+      id: timeUuid(now),
+      at: new Date(now).toISOString(),
+    });
+  }
+
+  /** Writes what is buffered; what could not be written is tried again with the next flush. */
+  async flush(): Promise<void> {
+    const lines = this.#buffered;
+    this.#buffered = [];
+    if (this.#dropped > 0) {
+      this.#log.warn`${this.#dropped} lines of plugins' logs were dropped: the log was full`;
+      this.#dropped = 0;
+    }
+    if (lines.length === 0) return;
+    try {
+      await this.#database.query(INSERT, [
+        textArray(lines.map(({ id }) => id)),
+        lines.map(({ teamId }) => teamId),
+        lines.map(({ pluginId }) => pluginId),
+        lines.map(({ pluginConfigId }) => pluginConfigId),
+        textArray(lines.map(({ at }) => at)),
+        textArray(lines.map(({ source }) => source)),
+        textArray(lines.map(({ type }) => type)),
+        textArray(lines.map(({ message }) => storableText(message))),
+        this.#instanceId,
+      ]);
+    } catch (error) {
+      this.#log.warn`plugins' logs were not written: ${errorMessage(error)}`;
+      this.#buffered = [...lines, ...this.#buffered].slice(0, MAX_BUFFERED);
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.flush();
+  }
+}

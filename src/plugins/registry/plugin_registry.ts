@@ -1,0 +1,204 @@
+/** From rows to plugins that can run. */
+import { hash } from "node:crypto";
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../../errors.ts";
+import type { JsonObject } from "../../events/types.ts";
+import type { Queryable } from "../../stores/postgres/database.ts";
+import { EVERY_PUBLIC_HOST, resolveGrant } from "../grants/grant.ts";
+import type { NamedGrants, PluginGrants } from "../grants/plugin_grants.ts";
+import {
+  type LoadedSource,
+  loadSource,
+  pluginDigest,
+  type PluginSourceRow,
+} from "../source/plugin_source.ts";
+import type {
+  PluginAttachment,
+  PluginConfig,
+  PluginLog,
+  PluginReports,
+  PluginSpec,
+} from "../types.ts";
+import enabledConfigs from "./enabled_configs.sql" with { type: "text" };
+
+export interface PluginRegistryOptions {
+  readonly baseDir: string;
+  /** From PLUGIN_NET_GRANTS. */
+  readonly namedGrants: NamedGrants;
+  readonly netDefault: "none" | "public";
+  readonly isolation: "organization" | "config";
+}
+
+export interface PluginRegistryParts {
+  readonly database: Queryable;
+  readonly grants: PluginGrants;
+  readonly log: PluginLog;
+  readonly reports: PluginReports;
+}
+
+interface ConfigRow {
+  readonly id: number;
+  readonly teamId: number;
+  readonly pluginId: number;
+  readonly order: number;
+  readonly config: JsonObject;
+  readonly updatedAt: string;
+  readonly organizationId: string;
+  readonly pluginUpdatedAt: string;
+}
+
+interface AttachmentRow extends PluginAttachment {
+  readonly configId: number;
+  readonly key: string;
+}
+
+/** A plugin's row and code, as long as the row does not change. */
+interface KnownPlugin {
+  readonly updatedAt: string;
+  readonly row: PluginSourceRow;
+  /** Null where it could not be loaded, which was said. */
+  readonly source: LoadedSource | null;
+}
+
+export class PluginRegistry {
+  readonly #parts: PluginRegistryParts;
+  readonly #options: PluginRegistryOptions;
+  readonly #log = getLogger(["paddock", "registry"]);
+  #known = new Map<number, KnownPlugin>();
+
+  constructor(parts: PluginRegistryParts, options: PluginRegistryOptions) {
+    this.#parts = parts;
+    this.#options = options;
+  }
+
+  /**
+   * Every plugin in force: one spec per plugin, organization and set of granted hosts, as code that
+   * differs in one of these does not share a process. A plugin that cannot be loaded is left out,
+   * with the reason in its log and in its configs' error column.
+   */
+  async load(): Promise<PluginSpec[]> {
+    const { database, grants } = this.#parts;
+    const rows = await database.query<ConfigRow>(enabledConfigs);
+    const [attachments, granted] = await Promise.all([this.#attachments(rows), grants.all()]);
+    await this.#loadPlugins(rows);
+    const specs = new Map<string, { spec: PluginSpec; configs: PluginConfig[] }>();
+    for (const row of rows) {
+      const plugin = this.#known.get(row.pluginId);
+      if (plugin === undefined || plugin.source === null) continue;
+      const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
+      const config: PluginConfig = {
+        id: row.id,
+        teamId: row.teamId,
+        pluginId: row.pluginId,
+        order: row.order,
+        config: row.config,
+        attachments: attachments.get(row.id) ?? {},
+        updatedAt: row.updatedAt,
+      };
+      const alone = this.#options.isolation === "config" ? row.id : null;
+      const key = JSON.stringify([row.pluginId, row.organizationId, reach, alone]);
+      const known = specs.get(key);
+      if (known !== undefined) {
+        known.configs.push(config);
+        continue;
+      }
+      const configs = [config];
+      specs.set(key, {
+        configs,
+        spec: {
+          id: row.pluginId,
+          name: plugin.row.name ?? `plugin ${row.pluginId}`,
+          digest: pluginDigest(plugin.row),
+          organizationId: row.organizationId,
+          code: plugin.source.code,
+          grants: reach,
+          configs,
+          version: hash("sha256", JSON.stringify([plugin.source.version, reach]), "hex"),
+        },
+      });
+    }
+    return [...specs.values()].map(({ spec }) => spec);
+  }
+
+  /** What the operator gave, with placeholders filled in; an entry that cannot be is left out. */
+  #effectiveGrants(
+    config: ConfigRow,
+    plugin: PluginSourceRow,
+    granted: readonly string[],
+  ): string[] {
+    const entries = [...granted, ...this.#options.namedGrants.get(plugin.name ?? "") ?? []];
+    if (entries.length === 0 && this.#options.netDefault === "public") return [EVERY_PUBLIC_HOST];
+    const reach = new Set<string>();
+    for (const entry of entries) {
+      try {
+        reach.add(resolveGrant(entry, config.config));
+      } catch (error) {
+        this.#say(config, errorMessage(error));
+      }
+    }
+    return [...reach].sort();
+  }
+
+  async #loadPlugins(configs: readonly ConfigRow[]): Promise<void> {
+    const updated = new Map(configs.map((row) => [row.pluginId, row.pluginUpdatedAt]));
+    // Folders change without their row, so they are read every time.
+    const stale = [...updated].filter(([id, updatedAt]) => {
+      const known = this.#known.get(id);
+      return known?.updatedAt !== updatedAt || known.row.url?.startsWith("file:");
+    }).map(([id]) => id);
+    const rows = stale.length === 0 ? [] : await this.#parts.database.query<PluginSourceRow>(
+      `SELECT id, name, organization_id AS "organizationId", is_global AS "isGlobal",
+         plugin_type AS "pluginType", url, archive, source
+       FROM posthog_plugin WHERE id = ANY ($1::int[])`,
+      [stale],
+    );
+    const next = new Map([...this.#known].filter(([id]) => updated.has(id)));
+    for (const row of rows) {
+      const updatedAt = updated.get(row.id) as string;
+      next.set(row.id, { updatedAt, row, source: await this.#loadOne(row, configs) });
+    }
+    this.#known = next;
+  }
+
+  async #loadOne(
+    row: PluginSourceRow,
+    configs: readonly ConfigRow[],
+  ): Promise<LoadedSource | null> {
+    try {
+      return await loadSource(row, this.#options.baseDir);
+    } catch (error) {
+      const message = errorMessage(error);
+      this.#log.warn`${message}`;
+      const time = new Date().toISOString();
+      for (const config of configs) {
+        if (config.pluginId !== row.id) continue;
+        this.#parts.reports.failed(config.id, { message, time });
+        this.#say(config, message);
+      }
+      return null;
+    }
+  }
+
+  #say(config: ConfigRow, message: string): void {
+    const { id: pluginConfigId, teamId, pluginId } = config;
+    const line = { teamId, pluginId, pluginConfigId, message };
+    this.#parts.log.write({ ...line, source: "SYSTEM", type: "ERROR" });
+  }
+
+  async #attachments(
+    configs: readonly ConfigRow[],
+  ): Promise<ReadonlyMap<number, Record<string, PluginAttachment>>> {
+    const byConfig = new Map<number, Record<string, PluginAttachment>>();
+    if (configs.length === 0) return byConfig;
+    const rows = await this.#parts.database.query<AttachmentRow>(
+      `SELECT plugin_config_id AS "configId", key, content_type AS "contentType",
+         file_name AS "fileName", contents
+       FROM posthog_pluginattachment WHERE plugin_config_id = ANY ($1::int[])`,
+      [configs.map(({ id }) => id)],
+    );
+    for (const { configId, key, ...attachment } of rows) {
+      byConfig.set(configId, { ...byConfig.get(configId), [key]: attachment });
+    }
+    return byConfig;
+  }
+}

@@ -1,0 +1,100 @@
+/** `plugin.json`: what a plugin says of itself. */
+import { errorMessage, PaddockError } from "../../errors.ts";
+import { isObject } from "../../events/person_properties.ts";
+import type { JsonObject } from "../../events/types.ts";
+import { checkGrant } from "../grants/grant.ts";
+
+/** One field of the form a person fills in to configure the plugin. */
+export interface ConfigField {
+  readonly key: string;
+  readonly name: string | null;
+  readonly type: string;
+  readonly default: unknown;
+  readonly required: boolean;
+  readonly secret: boolean;
+  readonly choices: readonly string[] | null;
+}
+
+export interface PluginManifest {
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly url: string | null;
+  /** Path of the entry; null means `index.js` or `index.ts`. */
+  readonly main: string | null;
+  readonly fields: readonly ConfigField[];
+  /** The form as it stands in the file, for `posthog_plugin.config_schema`. */
+  readonly configSchema: unknown;
+  /** Hosts that it asks for; asking grants nothing. */
+  readonly net: readonly string[];
+}
+
+/**
+ * Reads and checks the text of a `plugin.json`.
+ * @param digest names the plugin in messages
+ * @throws PaddockError PDK_PLUGIN_MANIFEST
+ */
+export function parseManifest(text: string, digest: string): PluginManifest {
+  const refuse = (reason: string) =>
+    new PaddockError("PDK_PLUGIN_MANIFEST", `Can not load plugin.json for ${digest}: ${reason}`);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw refuse(errorMessage(error));
+  }
+  if (!isObject(json)) throw refuse("it is not an object");
+  const { main } = json;
+  if (main !== undefined && typeof main !== "string") throw refuse("'main' is not a text");
+  return {
+    name: textOrNull(json.name),
+    description: textOrNull(json.description),
+    url: textOrNull(json.url),
+    main: main ? main.replace(/^\.\//, "") : null,
+    fields: fieldsOf(json.config),
+    configSchema: json.config ?? [],
+    net: netOf(json.permissions, refuse),
+  };
+}
+
+/** A list of fields, or an object of them by key, which is the older form. */
+function fieldsOf(config: unknown): ConfigField[] {
+  const entries: [unknown, unknown][] = Array.isArray(config)
+    ? config.map((field) => [isObject(field) ? field.key : undefined, field])
+    : isObject(config)
+    ? Object.entries(config)
+    : [];
+  return entries.flatMap(([key, field]) =>
+    // Entries that are nothing but a piece of text between the fields have no key.
+    typeof key === "string" && isObject(field) ? [fieldOf(key, field)] : []
+  );
+}
+
+function fieldOf(key: string, field: JsonObject): ConfigField {
+  return {
+    key,
+    name: textOrNull(field.name),
+    type: textOrNull(field.type) ?? "string",
+    default: field.default,
+    required: field.required === true,
+    secret: field.secret === true,
+    choices: Array.isArray(field.choices) ? field.choices.map(String) : null,
+  };
+}
+
+function netOf(permissions: unknown, refuse: (reason: string) => PaddockError): string[] {
+  const net = isObject(permissions) ? permissions.net : undefined;
+  if (net === undefined) return [];
+  if (!Array.isArray(net)) throw refuse("'permissions.net' is not a list");
+  return net.map((entry) => {
+    if (typeof entry !== "string") throw refuse("an entry of 'permissions.net' is not a text");
+    try {
+      return checkGrant(entry);
+    } catch (error) {
+      throw refuse(`'permissions.net': ${errorMessage(error)}`);
+    }
+  });
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
+}
