@@ -165,7 +165,7 @@ export const SETTINGS = {
   }),
   PIPELINE_MAX_EVENTS: number(
     "Pipeline",
-    5000,
+    2000,
     "Events in flight at most; a full pipeline stops taking.",
     { min: 1, integer: true },
   ),

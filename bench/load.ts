@@ -1,0 +1,119 @@
+/**
+ * The load bench: 20,000 events as an existing deployment queues them, through the real server, into
+ * a table that is not empty. The figure that counts is the ratio to what this machine takes by bare
+ * inserts, as machines differ.
+ *
+ *   deno task bench:load [--events=20000] [--plugins=0,1,3] [--mixes=known,new,teams]
+ */
+import { parseArgs } from "node:util";
+import { Redis } from "ioredis";
+import { migrate } from "../src/stores/migrations/migrate.ts";
+import { Database } from "../src/stores/postgres/database.ts";
+import { createFirstProject, createProject } from "../src/stores/postgres/first_project.ts";
+import { installServices } from "../tests/services/install.ts";
+import { startPostgres } from "../tests/services/postgres.ts";
+import { startRedis } from "../tests/services/redis.ts";
+import { bareInsertRate } from "./load/bare_inserts.ts";
+import { celeryItem, type Mix } from "./load/events.ts";
+import { installBenchPlugins } from "./load/plugins.ts";
+import { type LoadResult, measureServer } from "./load/server_run.ts";
+
+const QUEUE = "posthog-plugins";
+const PREFILLED_ROWS = 100_000;
+const TEAMS = 50;
+
+const { values } = parseArgs({
+  options: {
+    events: { type: "string", default: "20000" },
+    plugins: { type: "string", default: "0,1,3" },
+    mixes: { type: "string", default: "known,new,teams" },
+  },
+});
+const events = Number(values.events);
+const directory = await Deno.makeTempDir({ prefix: "paddock-bench-" });
+await Deno.chmod(directory, 0o755);
+await installServices();
+// Durable: fsync is on, as it is where it matters.
+const postgres = await startPostgres({ directory: `${directory}/postgres`, durable: true });
+const redisServer = await startRedis({ directory: `${directory}/redis` });
+const database = new Database({ connectionString: postgres.url, max: 5, applicationName: "bench" });
+const redis = new Redis(redisServer.url);
+try {
+  await run();
+} finally {
+  redis.disconnect();
+  await database.close();
+  await redisServer.stop();
+  await postgres.stop();
+  await Deno.remove(directory, { recursive: true });
+}
+
+async function run(): Promise<void> {
+  await migrate(database);
+  const project = await createFirstProject(database);
+  if (project === null) throw new Error("the bench's database was not empty");
+  const teams = [project.teamId];
+  for (let team = 1; team < TEAMS; team++) {
+    teams.push((await createProject(database, project.organizationId, `Team ${team}`)).teamId);
+  }
+  const one = { teams: teams.slice(0, 1), visitors: 2_000 };
+  const mixes: Record<string, (run: number) => Mix> = {
+    known: () => ({ ...one, prefix: "known" }),
+    new: (run) => ({ ...one, prefix: `new ${run}` }),
+    teams: () => ({ teams, visitors: 2_000, prefix: "teams" }),
+  };
+  console.log(`filling the table with ${PREFILLED_ROWS} rows`);
+  await bareInsertRate(database, PREFILLED_ROWS, mixes.known?.(0) as Mix);
+  const bare = await bareInsertRate(database, events, mixes.known?.(0) as Mix);
+  console.log(`bare inserts, 100 rows on 3 connections: ${Math.round(bare)} rows/s\n`);
+  console.log(header());
+  let serial = 0;
+  for (const count of values.plugins.split(",").map(Number)) {
+    await installBenchPlugins(database, project, teams, count);
+    for (const name of values.mixes.split(",")) {
+      const mix = mixes[name]?.(++serial);
+      if (mix === undefined) throw new Error(`there is no mix '${name}'`);
+      // Known visitors are known because they came before.
+      if (name !== "new") await load(mix, Math.min(events, 4_000));
+      const result = await load(mix, events);
+      console.log(line(`${name}, ${count} plugins`, result, bare));
+    }
+  }
+}
+
+/** Fills the queue, then runs the real server until every event is a row. */
+async function load(mix: Mix, count: number): Promise<LoadResult> {
+  for (let start = 0; start < count; start += 1_000) {
+    const items = Array.from(
+      { length: Math.min(1_000, count - start) },
+      (_, index) => celeryItem(start + index, mix),
+    );
+    await redis.lpush(QUEUE, ...items);
+  }
+  return await measureServer({
+    database,
+    databaseUrl: postgres.url,
+    redisUrl: redisServer.url,
+    postgresPid: postgres.pid,
+    baseDir: directory,
+    events: count,
+  });
+}
+
+function header(): string {
+  return "mix                  events/s  ratio  CPU µs/event: server  hosts  postgres  peak MB  start ms";
+}
+
+function line(name: string, result: LoadResult, bare: number): string {
+  const micros = (seconds: number) => String(Math.round(seconds / events * 1e6));
+  return [
+    name.padEnd(20),
+    String(Math.round(result.rate)).padStart(9),
+    (result.rate / bare).toFixed(3).padStart(6),
+    micros(result.cpu.server).padStart(21),
+    micros(result.cpu.hosts).padStart(6),
+    micros(result.cpu.postgres).padStart(9),
+    String(Math.round(result.peakMb)).padStart(8),
+    String(Math.round(result.startMs)).padStart(9),
+  ].join(" ");
+}
