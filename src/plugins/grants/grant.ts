@@ -1,33 +1,38 @@
-/** One thing that a plugin may reach: `host`, `host:port`, `*.host`, or `{config.key}` with a port. */
+/**
+ * One thing that a plugin may reach: `host`, `host:port`, `*.host`, or the same with `{config.key}`
+ * in it, which stands for a value of the plugin's config. Without a port it is every port.
+ */
 import ipaddr from "ipaddr.js";
-import { PaddockError } from "../../errors.ts";
+import { errorMessage, PaddockError } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
-
-const PLACEHOLDER = /^\{config\.([A-Za-z0-9_-]+)\}(?::(\d+))?$/;
-const NAME = /^(\*\.)?(?!-)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*$/;
 
 /** In place of a list of hosts: every public address. Only the operator's setting brings it. */
 export const EVERY_PUBLIC_HOST = "*";
 
+const PLACEHOLDER = /^([a-z0-9.-]*)\{config\.([A-Za-z0-9_-]+)\}([a-z0-9.-]*)(?::(.*))?$/;
+const NAME = /^(\*\.)?[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+const MAX_NAME = 253;
+
 /**
- * Checks an entry as it is written in a manifest or a command, and returns it in lower case.
+ * Checks an entry as an operator writes it, and returns its one spelling: names in lower case,
+ * addresses in their usual form.
  * @throws PaddockError PDK_PLUGIN_MANIFEST saying what is wrong with it
  */
 export function checkGrant(entry: string): string {
-  const placeholder = PLACEHOLDER.exec(entry);
-  if (placeholder !== null) {
-    checkPort(entry, placeholder[2]);
-    return entry;
+  if (/[\s,;]/.test(entry)) {
+    throw refuse(entry, "it holds a space, a comma or a semicolon; give one host at a time");
   }
-  if (/[\s,]/.test(entry)) {
-    throw refuse(entry, "it holds a space or a comma; give one host at a time");
+  if (/[{}]/.test(entry)) return checkPlaceholder(entry);
+  if (/[/?#@%\\]/.test(entry)) {
+    throw refuse(entry, "it is an address of a page; give its host alone");
   }
-  if (/[/?#@]/.test(entry)) throw refuse(entry, "it is an address of a page; give its host alone");
   const { host, port } = split(entry.toLowerCase());
   checkPort(entry, port);
-  if (ipaddr.isValid(host)) return join(host, port);
-  if (/^[\d.]+$/.test(host)) throw refuse(entry, "it is no address");
-  if (!NAME.test(host)) throw refuse(entry, "it is no host name");
+  if (isAddress(host)) return join(ipaddr.process(host).toString(), port);
+  // Other ways to write an address, such as 0x7f.1, which resolvers take.
+  if (/(^|\.)(0x[0-9a-f]*|\d+)$/.test(host)) throw refuse(entry, "it is no address");
+  if (host === "*") throw refuse(entry, "it is for every host");
+  if (host.length > MAX_NAME || !NAME.test(host)) throw refuse(entry, "it is no host name");
   if (host.startsWith("*.") && host.split(".").length < 3) {
     throw refuse(entry, "the wildcard would be for everything under a top-level domain");
   }
@@ -41,37 +46,90 @@ export function checkGrant(entry: string): string {
 }
 
 /**
- * Puts a config's value where an entry has a placeholder.
+ * Checks an entry as a plugin's manifest asks for it. An address that is not public cannot be asked
+ * for: only an operator knows what lives there, and grants it unasked.
+ * @throws PaddockError PDK_PLUGIN_MANIFEST saying what is wrong with it
+ */
+export function checkRequest(entry: string): string {
+  const checked = checkGrant(entry);
+  if (placeholderOf(checked) === null) refusePrivate(entry, split(checked).host);
+  return checked;
+}
+
+/** The config key that an entry takes its host from, or null. */
+export function placeholderOf(entry: string): string | null {
+  return PLACEHOLDER.exec(entry)?.[2] ?? null;
+}
+
+/**
+ * Puts a config's value where an entry has a placeholder. The value may be a host, or the address of
+ * a page on it; where the entry has more than the placeholder, it is a part of a name.
  * @throws PaddockError PDK_PLUGIN_MANIFEST for a missing key, or a value that is no public host
  */
 export function resolveGrant(entry: string, config: JsonObject): string {
   const placeholder = PLACEHOLDER.exec(entry);
   if (placeholder === null) return entry;
-  const [, key = "", port] = placeholder;
-  const value = config[key];
+  const [, before = "", key = "", after = "", port] = placeholder;
+  const value = Object.hasOwn(config, key) ? config[key] : undefined;
   if (typeof value !== "string" || value.trim() === "") {
     throw refuse(entry, `the config has no text '${key}'`);
   }
-  const host = hostIn(value.trim());
-  if (ipaddr.isValid(bare(host))) {
-    const kind = ipaddr.process(bare(host)).range();
+  const isWhole = before === "" && after === "";
+  const given = isWhole ? hostIn(value.trim()) : before + value.trim().toLowerCase() + after;
+  try {
+    if (given.includes("*")) throw refuse(given, "a config does not choose wildcards");
+    if (given.includes("{")) throw refuse(given, "a config does not name another key");
+    const { host, port: givenPort } = split(given);
+    if (!isWhole && givenPort !== undefined) throw refuse(given, "it has a port inside its name");
+    const resolved = checkGrant(joinGiven(host, port ?? givenPort));
     // Only the operator, by the address itself, can let a plugin reach one that is not public.
-    if (kind !== "unicast") {
-      throw refuse(entry, `'${key}' is the address ${host}, which is ${kind}`);
-    }
+    refusePrivate(resolved, split(resolved).host);
+    return resolved;
+  } catch (error) {
+    throw refuse(entry, `with the config's '${key}', ${errorMessage(error)}`);
   }
-  return checkGrant(port === undefined ? host : `${split(host).host}:${port}`);
+}
+
+function checkPlaceholder(entry: string): string {
+  const placeholder = PLACEHOLDER.exec(entry);
+  if (placeholder === null) {
+    throw refuse(entry, "the only thing in braces is {config.key}, once, as a part of a host name");
+  }
+  checkPort(entry, placeholder[4]);
+  return entry;
+}
+
+function refusePrivate(entry: string, host: string): void {
+  if (!isAddress(host)) return;
+  const range = ipaddr.process(host).range();
+  if (range === "unicast") return;
+  throw refuse(
+    entry,
+    `the address is not public (${range}), so only an operator can grant it, as itself`,
+  );
+}
+
+/** Only the usual forms: a number alone is an address to some resolvers, and nobody means it. */
+function isAddress(host: string): boolean {
+  return ipaddr.IPv4.isValidFourPartDecimal(host) ||
+    host.includes(":") && ipaddr.IPv6.isValid(host) && !host.includes("%");
 }
 
 /** The one spelling of a host and a port. */
 function join(host: string, port: string | undefined): string {
+  const shown = host.includes(":") ? `[${host}]` : host;
+  return port === undefined ? shown : `${shown}:${Number(port)}`;
+}
+
+/** The same for what is not checked yet. */
+function joinGiven(host: string, port: string | undefined): string {
   const shown = host.includes(":") ? `[${host}]` : host;
   return port === undefined ? shown : `${shown}:${port}`;
 }
 
 /** The host of a value that is a host already, or an address with a scheme. */
 function hostIn(value: string): string {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return value.replace(/\/.*$/, "");
+  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return value.replace(/\/.*$/, "").toLowerCase();
   try {
     const url = new URL(value);
     const usual: Record<string, string> = { "http:": "80", "https:": "443" };
@@ -85,15 +143,11 @@ function hostIn(value: string): string {
 function split(entry: string): { host: string; port: string | undefined } {
   const v6 = /^\[([^\]]*)\](?::(.*))?$/.exec(entry);
   if (v6 !== null) return { host: v6[1] ?? "", port: v6[2] };
-  if (ipaddr.isValid(entry)) return { host: entry, port: undefined };
+  if (isAddress(entry)) return { host: entry, port: undefined };
   const colon = entry.indexOf(":");
   return colon === -1
     ? { host: entry, port: undefined }
     : { host: entry.slice(0, colon), port: entry.slice(colon + 1) };
-}
-
-function bare(host: string): string {
-  return split(host).host;
 }
 
 function isLocalName(host: string): boolean {

@@ -18,7 +18,10 @@ export function parseNamedGrants(text: string): NamedGrants {
       throw new PaddockError("PDK_CONFIG_INVALID", `PLUGIN_NET_GRANTS: '${part}' is not name=host`);
     }
     const name = part.slice(0, equals).trim();
-    const hosts = part.slice(equals + 1).split(",").map((host) => host.trim()).filter(Boolean);
+    const hosts = part.slice(equals + 1).split(",").map((host) => host.trim());
+    if (name === "" || hosts.includes("")) {
+      throw new PaddockError("PDK_CONFIG_INVALID", `PLUGIN_NET_GRANTS: '${part}' lacks a host`);
+    }
     try {
       grants.set(name, [...grants.get(name) ?? [], ...hosts.map(checkGrant)]);
     } catch (error) {
@@ -58,8 +61,17 @@ export class PluginGrants {
   async revoke(pluginId: number, hosts: readonly string[]): Promise<number> {
     const rows = await this.#database.query(
       "DELETE FROM paddock.plugin_grant WHERE plugin_id = $1 AND host = ANY ($2::text[]) RETURNING 1",
-      [pluginId, hosts.map((host) => host.toLowerCase())],
+      [pluginId, hosts.map(spelling)],
     );
     return rows.length;
+  }
+}
+
+/** As it was stored; what could not be granted today may have been granted before. */
+function spelling(host: string): string {
+  try {
+    return checkGrant(host);
+  } catch {
+    return host;
   }
 }

@@ -2,7 +2,7 @@
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import type { JsonObject } from "../../events/types.ts";
-import { checkGrant } from "../grants/grant.ts";
+import { checkRequest, placeholderOf } from "../grants/grant.ts";
 
 /** One field of the form a person fills in to configure the plugin. */
 export interface ConfigField {
@@ -45,19 +45,23 @@ export function parseManifest(text: string, digest: string): PluginManifest {
   if (!isObject(json)) throw refuse("it is not an object");
   const { main } = json;
   if (main !== undefined && typeof main !== "string") throw refuse("'main' is not a text");
+  const fields = configFields(json.config);
   return {
     name: textOrNull(json.name),
     description: textOrNull(json.description),
     url: textOrNull(json.url),
     main: main ? main.replace(/^\.\//, "") : null,
-    fields: fieldsOf(json.config),
+    fields,
     configSchema: json.config ?? [],
-    net: netOf(json.permissions, refuse),
+    net: netOf(json.permissions, fields, refuse),
   };
 }
 
-/** A list of fields, or an object of them by key, which is the older form. */
-function fieldsOf(config: unknown): ConfigField[] {
+/**
+ * The fields of a `config` entry, or of `posthog_plugin.config_schema`, which holds the same: a list
+ * of them, or an object of them by key, which is the older form.
+ */
+export function configFields(config: unknown): ConfigField[] {
   const entries: [unknown, unknown][] = Array.isArray(config)
     ? config.map((field) => [isObject(field) ? field.key : undefined, field])
     : isObject(config)
@@ -81,17 +85,27 @@ function fieldOf(key: string, field: JsonObject): ConfigField {
   };
 }
 
-function netOf(permissions: unknown, refuse: (reason: string) => PaddockError): string[] {
-  const net = isObject(permissions) ? permissions.net : undefined;
+/** What may be asked for: less than an operator may grant, as it is a stranger who asks. */
+function netOf(
+  permissions: unknown,
+  fields: readonly ConfigField[],
+  refuse: (reason: string) => PaddockError,
+): string[] {
+  if (permissions === undefined) return [];
+  if (!isObject(permissions)) throw refuse("'permissions' is not an object");
+  const { net } = permissions;
   if (net === undefined) return [];
   if (!Array.isArray(net)) throw refuse("'permissions.net' is not a list");
   return net.map((entry) => {
     if (typeof entry !== "string") throw refuse("an entry of 'permissions.net' is not a text");
     try {
-      return checkGrant(entry);
+      const checked = checkRequest(entry);
+      const key = placeholderOf(checked);
+      if (key === null || fields.some((field) => field.key === key)) return checked;
     } catch (error) {
       throw refuse(`'permissions.net': ${errorMessage(error)}`);
     }
+    throw refuse(`'permissions.net': '${entry}' names a config key that is not among its 'config'`);
   });
 }
 

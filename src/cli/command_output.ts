@@ -1,0 +1,52 @@
+/** What commands print, and where to. */
+
+/** Where a command's words go. */
+export interface CommandOutput {
+  /** One line or several, for standard output. */
+  print(text: string): void;
+  /** The same for standard error. */
+  complain(text: string): void;
+}
+
+export const CONSOLE_OUTPUT: CommandOutput = {
+  print: (text) => console.log(text),
+  complain: (text) => console.error(text),
+};
+
+// Everything but tab and line feed; the C1 range is included as some terminals obey it.
+// deno-lint-ignore no-control-regex -- control characters are what it is about
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
+
+/**
+ * Text of events and plugins as it may be shown: a terminal obeys control characters, so that a
+ * visitor's event name could rewrite what the operator reads.
+ */
+export function printable(text: string): string {
+  return text.replace(
+    CONTROL,
+    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+  );
+}
+
+/** The same on one line, cut at `length`. */
+export function printableLine(text: string, length = Infinity): string {
+  const line = printable(text).replace(/\s*\n\s*/g, " ");
+  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
+}
+
+/** Columns side by side under their names; the last is as long as it is. */
+export function columns(names: readonly string[], rows: readonly (readonly string[])[]): string {
+  const shown = [names, ...rows.map((row) => row.map((cell) => printableLine(cell)))];
+  const widths = names.map((_, index) =>
+    Math.max(...shown.map((row) => (row[index] ?? "").length))
+  );
+  return shown.map((row) =>
+    row.map((cell, index) => index === names.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))
+      .join("  ").trimEnd()
+  ).join("\n");
+}
+
+/** `2021-10-28 12:00:00`, in UTC. */
+export function shownTime(time: Date): string {
+  return time.toISOString().slice(0, 19).replace("T", " ");
+}

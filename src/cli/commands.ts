@@ -1,0 +1,52 @@
+/** The sub-commands: `paddock plugins …`, `paddock events`, `paddock teams`, `paddock dead-letters`. */
+import { Command, CommanderError } from "commander";
+import type { Environment } from "../config/config.ts";
+import { errorMessage, PaddockError } from "../errors.ts";
+import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
+import { sessionsOf } from "./command_session.ts";
+import { addDeadLetterCommands } from "./dead_letters.ts";
+import { addEventCommands } from "./events.ts";
+import { addPluginCommands } from "./plugins.ts";
+import { addTeamCommands } from "./teams.ts";
+
+/** The words that a command line with a sub-command begins with. */
+export const COMMANDS: readonly string[] = ["plugins", "events", "teams", "dead-letters"];
+
+/**
+ * Runs one sub-command on the stores that the environment names.
+ * @param argv the command line, its first word one of `COMMANDS`
+ * @returns the exit code: 0; 1 where it failed; 2 where it was used wrongly
+ */
+export async function runCommand(
+  argv: readonly string[],
+  environment: Environment,
+  output: CommandOutput = CONSOLE_OUTPUT,
+): Promise<number> {
+  try {
+    await createProgram(environment, output).parseAsync(argv, { from: "user" });
+    return 0;
+  } catch (error) {
+    // Commander has printed its own, help included.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    output.complain(`paddock: ${errorMessage(error)}`);
+    if (!(error instanceof PaddockError)) return 1;
+    output.complain(`${error.hint} (${error.code})`);
+    return error.kind === "usage" || error.code === "PDK_CONFIG_INVALID" ? 2 : 1;
+  }
+}
+
+function createProgram(environment: Environment, output: CommandOutput): Command {
+  const program = new Command("paddock")
+    .exitOverride()
+    .showHelpAfterError("Run with --help for what there is.")
+    .configureOutput({
+      writeOut: (text) => output.print(text.trimEnd()),
+      writeErr: (text) => output.complain(text.trimEnd()),
+    });
+  const run = sessionsOf(environment, output);
+  addPluginCommands(program, run);
+  addEventCommands(program, run);
+  addTeamCommands(program, run);
+  addDeadLetterCommands(program, run);
+  return program;
+}
