@@ -22,6 +22,7 @@ const stringify = JSON.stringify;
 const parse = JSON.parse;
 const now = performance.now.bind(performance);
 const soon = queueMicrotask.bind(globalThis);
+const startTimer = setTimeout.bind(globalThis);
 
 /** JSON text as bytes. */
 export function toBytes(text: string): Uint8Array {
@@ -33,9 +34,41 @@ export function fromBytes(bytes: Uint8Array): unknown {
   return parse(decode(bytes));
 }
 
-/** Sends a whole frame; its memory is gone afterwards. */
+/** So much is sent at once; less waits for the end of the turn, together with what else comes. */
+const SEND_AT_ONCE_BYTES = 64 * 1024;
+
+let gathered: Uint8Array<ArrayBuffer>[] = [];
+let gatheredBytes = 0;
+
+/** Sends a whole frame, soon; its memory is gone afterwards. */
 export function sendFrame(frame: Uint8Array<ArrayBuffer>): void {
-  post(frame, [frame.buffer]);
+  if (gathered.length === 0) startTimer(flushFrames, 0);
+  gathered[gathered.length] = frame;
+  gatheredBytes += frame.byteLength;
+  if (gatheredBytes > SEND_AT_ONCE_BYTES) flushFrames();
+}
+
+/** Sends what waits for the end of the turn now, because the turn may not end. */
+export function flushFrames(): void {
+  if (gathered.length === 0) return;
+  const frames = gathered;
+  const joined = frames.length === 1
+    ? frames[0] as Uint8Array<ArrayBuffer>
+    : join(frames, gatheredBytes);
+  gathered = [];
+  gatheredBytes = 0;
+  post(joined, [joined.buffer]);
+}
+
+function join(frames: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(size);
+  let at = 0;
+  for (let i = 0; i < frames.length; i++) {
+    const frame = frames[i] as Uint8Array;
+    joined.set(frame, at);
+    at += frame.byteLength;
+  }
+  return joined;
 }
 
 /** Sends a frame with a JSON payload. */

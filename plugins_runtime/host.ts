@@ -3,8 +3,6 @@
  * its granted hosts. This isolate runs no plugin code. It relays frames between its standard input
  * and output and the worker in which the plugin lives, without looking into them.
  */
-import { FrameReader } from "./frames.ts";
-
 /** Granted `host:port` entries, as the server checked them; `*` is every public address. */
 const granted = Deno.args[0] ? Deno.args[0].split(",") : [];
 const net = granted.length === 0 ? false : granted.includes("*") ? true : granted;
@@ -30,7 +28,7 @@ const worker = new Worker(import.meta.resolve("./worker.ts"), {
 const output = Deno.stdout.writable.getWriter();
 
 worker.addEventListener("message", (message: MessageEvent<Uint8Array>) => {
-  // What the worker sends is a whole frame; the server checks it as it checks everything from here.
+  // What the worker sends is whole frames; the server checks them as everything that comes from here.
   output.write(message.data).catch(() => Deno.exit(1));
 });
 
@@ -41,10 +39,8 @@ worker.addEventListener("error", (event) => {
   Deno.exit(70);
 });
 
-const reader = new FrameReader();
-for await (const chunk of Deno.stdin.readable) {
-  for (const frame of reader.push(chunk)) worker.postMessage(frame, [frame.buffer]);
-}
+// In the chunks in which it comes: the worker puts the frames together.
+for await (const chunk of Deno.stdin.readable) worker.postMessage(chunk, [chunk.buffer]);
 
 // The server closed the pipe or is gone: nobody is left to work for.
 Deno.exit(0);

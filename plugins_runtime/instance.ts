@@ -1,5 +1,5 @@
 /** One config's instance of the plugin: its setup, and its events. */
-import { fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
+import { flushFrames, fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
 import { type EventResult, type PluginError, ResultStatus } from "./frames.ts";
 import type { PluginExports } from "./load.ts";
 import type { Meta } from "./meta.ts";
@@ -120,6 +120,7 @@ export class PluginInstance {
         }
         if (now() - flushed > FLUSH_MS && next < texts.length) {
           send(gathered);
+          flushFrames();
           gathered = [];
           flushed = now();
         }

@@ -6,6 +6,7 @@ import {
   decodeFrame,
   encodeFrame,
   encodeResults,
+  FrameReader,
   FrameType,
   type LoadReport,
   type LoadRequest,
@@ -91,7 +92,11 @@ function handle(bytes: Uint8Array): void {
   }
 }
 
-globalThis.addEventListener("message", (message) => handle((message as MessageEvent).data));
+const reader = new FrameReader();
+globalThis.addEventListener("message", (message) => {
+  const frames = reader.push((message as MessageEvent<Uint8Array>).data);
+  for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
+});
 
 harden((error) => {
   const { message, stack } = readError(error);

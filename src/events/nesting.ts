@@ -8,8 +8,9 @@ export const NESTING_FREE_BYTES = MAX_NESTING * 2;
 export function nestsDeeper(value: unknown, levels = MAX_NESTING): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (levels === 0) return true;
-  for (const member of Array.isArray(value) ? value : Object.values(value)) {
-    if (nestsDeeper(member, levels - 1)) return true;
+  const members = value as Readonly<Record<string, unknown>>;
+  for (const key in members) {
+    if (nestsDeeper(members[key], levels - 1)) return true;
   }
   return false;
 }

@@ -26,6 +26,11 @@ const ISO_LIKE = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?/
 export function parseDate(value: unknown): number {
   if (typeof value === "number") return withinSpan(value);
   if (typeof value !== "string") return NaN;
+  // What nearly every client library sends, and Date reads as it is meant.
+  if (value.length === 24 && value.endsWith("Z")) {
+    const ms = Date.parse(value);
+    if (!Number.isNaN(ms)) return withinSpan(ms);
+  }
   const text = value.trim();
   if (ISO_LIKE.test(text) && !HAS_ZONE.test(text.slice(10))) {
     const dateOnly = text.length === 10;
@@ -63,6 +68,15 @@ export function eventTimeMs(inputs: TimestampInputs): number {
   }
   return receipt;
 }
+
+/** The date as `isoTime` prints it, or null: for dates that are mostly printed so already. */
+export function normalizedDate(value: string): string | null {
+  const ms = parseDate(value);
+  if (Number.isNaN(ms)) return null;
+  return value.length === 24 && PRINTED.test(value) ? value : isoTime(ms);
+}
+
+const PRINTED = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 /** ISO 8601 in UTC with three fraction digits. */
 export function isoTime(ms: number): string {

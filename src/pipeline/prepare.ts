@@ -4,7 +4,7 @@ import { elementsHash, extractElements } from "../events/elements.ts";
 import { isObject, personUpdates } from "../events/person_properties.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
 import { storableJsonText, storableText } from "../events/storable_text.ts";
-import { eventTimeMs, isoTime, parseDate } from "../events/timestamps.ts";
+import { eventTimeMs, isoTime, normalizedDate } from "../events/timestamps.ts";
 import type { JsonObject, PluginEvent } from "../events/types.ts";
 import { isMergeable } from "./identify/illegal_ids.ts";
 
@@ -126,8 +126,8 @@ function mergeOf(
 
 function personCreatedAt(event: PluginEvent): string {
   for (const moment of [event.sent_at, event.now]) {
-    const ms = moment ? parseDate(moment) : NaN;
-    if (!Number.isNaN(ms)) return isoTime(ms);
+    const date = moment ? normalizedDate(moment) : null;
+    if (date !== null) return date;
   }
   return new Date().toISOString();
 }

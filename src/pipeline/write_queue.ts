@@ -76,6 +76,11 @@ export class WriteQueue {
     return { items: taken, release };
   }
 
+  /** Whether a writer has work in hand. */
+  get isWriting(): boolean {
+    return this.#held.size > 0;
+  }
+
   /** Resolves at the next push or release, or when `signal` fires. */
   changed(signal: AbortSignal): Promise<void> {
     return this.#wakeups.wait(signal);

@@ -12,6 +12,9 @@ export interface WriterOptions {
   readonly batchSize: number;
 }
 
+/** How long a writer waits for more while others write. */
+const GATHER_MS = 10;
+
 /**
  * Takes from the write queue and makes durable, one transaction at a time. A server runs several.
  *
@@ -48,6 +51,7 @@ export class Writer {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
+      await this.#gather();
       const { items, release } = this.#queue.take(this.#options.batchSize);
       if (items.length === 0) {
         await this.#queue.changed(signal);
@@ -58,6 +62,19 @@ export class Writer {
       } finally {
         release();
       }
+    }
+  }
+
+  /**
+   * While another writer is at work there is no hurry: what trickles in out of many plugins' batches
+   * gathers for a moment, and costs one transaction instead of many.
+   */
+  async #gather(): Promise<void> {
+    const enough = this.#options.batchSize / 2;
+    if (!this.#queue.isWriting || this.#queue.size >= enough) return;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(GATHER_MS)]);
+    while (!signal.aborted && this.#queue.isWriting && this.#queue.size < enough) {
+      await this.#queue.changed(signal);
     }
   }
 

@@ -6,6 +6,7 @@ import {
   FrameReader,
   FrameType,
 } from "../../../plugins_runtime/frames.ts";
+import { Buffer } from "node:buffer";
 import { errorMessage } from "../../errors.ts";
 import { hostCommand, type HostLimits } from "./host_command.ts";
 
@@ -37,6 +38,7 @@ export class HostProcess {
   readonly #events: HostProcessEvents;
   readonly #options: HostProcessOptions;
   readonly #done: Promise<void>;
+  #outgoing: Uint8Array[] = [];
   #lastSign = performance.now();
   #busy = false;
   #looks = 0;
@@ -59,8 +61,17 @@ export class HostProcess {
     return this.#child.pid;
   }
 
+  /** Sends a frame together with the others of this turn. */
   send(frame: Uint8Array): void {
-    this.#input.write(frame).catch(() => {});
+    if (this.#outgoing.length === 0) queueMicrotask(() => this.#flush());
+    this.#outgoing.push(frame);
+  }
+
+  #flush(): void {
+    const frames = this.#outgoing;
+    this.#outgoing = [];
+    const joined = frames.length === 1 ? frames[0] as Uint8Array : Buffer.concat(frames);
+    this.#input.write(joined).catch(() => {});
   }
 
   /** A host with work is looked after more closely. */

@@ -55,6 +55,7 @@ interface Job {
   readonly id: number;
   readonly configId: number;
   readonly texts: readonly Uint8Array[];
+  readonly bytes: number;
   readonly results: (EventResult | undefined)[];
   missing: number;
   /** Crashes that this job was the first in line for. */
@@ -62,8 +63,9 @@ interface Job {
   readonly done: (results: EventResult[]) => void;
 }
 
-/** Frames that are with the process at a time, so that it never waits for the next. */
-const IN_FLIGHT = 4;
+/** Frames and bytes that are with the process at a time, so that it never waits for the next. */
+const IN_FLIGHT = 64;
+const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
 /** Crashes within one job after which its other events pass the plugin by. */
 const MAX_STRIKES = 3;
@@ -140,6 +142,7 @@ export class PluginHost {
         id: this.#nextId++,
         configId,
         texts,
+        bytes: texts.reduce((sum, text) => sum + text.byteLength, 0),
         results: new Array<EventResult | undefined>(texts.length).fill(undefined),
         missing: texts.length,
         strikes: 0,
@@ -230,9 +233,11 @@ export class PluginHost {
     if (!this.#isLoaded) return;
     const [first] = this.#jobs;
     if (first !== undefined && first.strikes > 0) return this.#pumpSingle(first, this.#process);
+    let bytes = this.#jobs.slice(0, this.#sent).reduce((sum, job) => sum + job.bytes, 0);
     while (this.#sent < Math.min(this.#jobs.length, IN_FLIGHT)) {
       const job = this.#jobs[this.#sent] as Job;
-      if (job.strikes > 0) return;
+      bytes += job.bytes;
+      if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) return;
       this.#process.send(encodeEvents(job.id, job.configId, job.texts));
       this.#sent++;
     }
