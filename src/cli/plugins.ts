@@ -11,7 +11,7 @@ import { addPluginLogCommands } from "./plugins_logs.ts";
 export function addPluginCommands(program: Command, run: RunInSession): void {
   const plugins = program.command("plugins").description("install, enable and look at plugins");
   addPluginInstallCommands(plugins, run);
-  plugins.command("list", { isDefault: true })
+  plugins.command("list")
     .description("every plugin, and the teams it is enabled for")
     .option("--json", "as JSON")
     .action((options: { json?: true }) => run((session) => list(session, options.json === true)));
