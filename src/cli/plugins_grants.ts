@@ -4,7 +4,8 @@ import { errorMessage, PaddockError } from "../errors.ts";
 import { checkGrant } from "../plugins/grants/grant.ts";
 import { parseNamedGrants, PluginGrants } from "../plugins/grants/plugin_grants.ts";
 import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
-import { loadSource, type PluginSourceRow } from "../plugins/source/plugin_source.ts";
+import { BuildProcess } from "../plugins/source/build_process.ts";
+import { type PluginSourceRow, readSource } from "../plugins/source/plugin_source.ts";
 import type { Database } from "../stores/postgres/database.ts";
 import { columns, printableLine } from "./command_output.ts";
 import type { CommandSession, RunInSession } from "./command_session.ts";
@@ -116,7 +117,8 @@ export async function requestedHosts(
   pluginId: number,
 ): Promise<readonly string[]> {
   const row = await sourceRow(database, pluginId);
-  return (await loadSource(row, config.BASE_DIR ?? ".")).manifest.net;
+  await using builder = new BuildProcess();
+  return (await builder.build(await readSource(row, config.BASE_DIR ?? "."))).manifest.net;
 }
 
 async function sourceRow(database: Database, id: number): Promise<PluginSourceRow> {

@@ -5,10 +5,11 @@ import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
 import { PluginGrants } from "../plugins/grants/plugin_grants.ts";
 import { InstalledPlugins, type PluginPlace } from "../plugins/registry/installed_plugins.ts";
-import { type PluginFiles, unpackArchive } from "../plugins/source/archive.ts";
+import { BuildProcess } from "../plugins/source/build_process.ts";
 import { readFolder } from "../plugins/source/local_folder.ts";
-import { build } from "../plugins/source/plugin_source.ts";
 import type { PluginManifest } from "../plugins/source/manifest.ts";
+import type { PluginFiles } from "../plugins/source/plugin_files.ts";
+import { rawSource } from "../plugins/source/plugin_source.ts";
 import { printableLine } from "./command_output.ts";
 import { type CommandSession, type RunInSession, wholeNumber } from "./command_session.ts";
 import { chooseTeam } from "./teams.ts";
@@ -108,13 +109,14 @@ async function readPlugin(
   if (stat === null) {
     throw new PaddockError("PDK_USAGE", `there is no folder or file '${path}'`);
   }
+  await using builder = new BuildProcess();
   if (!stat.isDirectory) {
     const archive = await Deno.readFile(path);
-    const files = await unpackArchive(archive, path);
-    return { manifest: build(files, path).manifest, place: { type: "custom", archive } };
+    const { manifest } = await builder.build(rawSource(path, archive));
+    return { manifest, place: { type: "custom", archive } };
   }
   const files = await readFolder(path, path);
-  const { manifest } = build(files, path);
+  const { manifest } = await builder.build(rawSource(path, files));
   const [base, folder] = await Promise.all([Deno.realPath(baseDir), Deno.realPath(path)]);
   const place: PluginPlace = folder.startsWith(`${base}/`)
     ? { type: "local", url: `file:${folder.slice(base.length + 1)}` }

@@ -6,11 +6,12 @@ import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
 import { EVERY_PUBLIC_HOST, resolveGrant } from "../grants/grant.ts";
 import type { NamedGrants, PluginGrants } from "../grants/plugin_grants.ts";
+import { BuildProcess } from "../source/build_process.ts";
 import {
   type LoadedSource,
-  loadSource,
   pluginDigest,
   type PluginSourceRow,
+  readSource,
 } from "../source/plugin_source.ts";
 import type {
   PluginAttachment,
@@ -55,16 +56,24 @@ interface AttachmentRow extends PluginAttachment {
 /** A plugin's row and code, as long as the row does not change. */
 interface KnownPlugin {
   readonly updatedAt: string;
+  /** Without the bulk of it. */
   readonly row: PluginSourceRow;
-  /** Null where it could not be loaded, which was said. */
-  readonly source: LoadedSource | null;
+  readonly loaded: LoadedPlugin;
 }
+
+/** What came of loading. */
+type LoadedPlugin =
+  | { readonly version: string; readonly source: LoadedSource }
+  | { readonly version: string; readonly source: null; readonly failure: string };
 
 export class PluginRegistry {
   readonly #parts: PluginRegistryParts;
   readonly #options: PluginRegistryOptions;
   readonly #log = getLogger(["paddock", "registry"]);
   #known = new Map<number, KnownPlugin>();
+  /** What the configs were told already, so that a reload does not repeat it every minute. */
+  #said = new Set<string>();
+  #saying = new Set<string>();
 
   constructor(parts: PluginRegistryParts, options: PluginRegistryOptions) {
     this.#parts = parts;
@@ -81,10 +90,16 @@ export class PluginRegistry {
     const rows = await database.query<ConfigRow>(enabledConfigs);
     const [attachments, granted] = await Promise.all([this.#attachments(rows), grants.all()]);
     await this.#loadPlugins(rows);
+    this.#saying = new Set();
     const specs = new Map<string, { spec: PluginSpec; configs: PluginConfig[] }>();
     for (const row of rows) {
       const plugin = this.#known.get(row.pluginId);
-      if (plugin === undefined || plugin.source === null) continue;
+      if (plugin === undefined) continue;
+      const { loaded } = plugin;
+      if (loaded.source === null) {
+        this.#fail(row, loaded);
+        continue;
+      }
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
       const config: PluginConfig = {
         id: row.id,
@@ -110,13 +125,14 @@ export class PluginRegistry {
           name: plugin.row.name ?? `plugin ${row.pluginId}`,
           digest: pluginDigest(plugin.row),
           organizationId: row.organizationId,
-          code: plugin.source.code,
+          code: loaded.source.code,
           grants: reach,
           configs,
-          version: hash("sha256", JSON.stringify([plugin.source.version, reach]), "hex"),
+          version: hash("sha256", JSON.stringify([loaded.version, reach]), "hex"),
         },
       });
     }
+    this.#said = this.#saying;
     return [...specs.values()].map(({ spec }) => spec);
   }
 
@@ -153,36 +169,55 @@ export class PluginRegistry {
       [stale],
     );
     const next = new Map([...this.#known].filter(([id]) => updated.has(id)));
+    // One process for all that changed; none at all where nothing did.
+    await using builder = new BuildProcess();
     for (const row of rows) {
-      const updatedAt = updated.get(row.id) as string;
-      next.set(row.id, { updatedAt, row, source: await this.#loadOne(row, configs) });
+      const known = this.#known.get(row.id);
+      next.set(row.id, {
+        updatedAt: updated.get(row.id) as string,
+        row: { ...row, archive: null, source: null },
+        loaded: await this.#loadOne(row, known?.loaded ?? null, builder),
+      });
     }
     this.#known = next;
   }
 
   async #loadOne(
     row: PluginSourceRow,
-    configs: readonly ConfigRow[],
-  ): Promise<LoadedSource | null> {
+    known: LoadedPlugin | null,
+    builder: BuildProcess,
+  ): Promise<LoadedPlugin> {
+    let version = "";
     try {
-      return await loadSource(row, this.#options.baseDir);
+      const raw = await readSource(row, this.#options.baseDir);
+      version = hash("sha256", `${raw.version} ${raw.digest}`, "hex");
+      if (known?.version === version) return known;
+      return { version, source: await builder.build(raw) };
     } catch (error) {
-      const message = errorMessage(error);
-      this.#log.warn`${message}`;
-      const time = new Date().toISOString();
-      for (const config of configs) {
-        if (config.pluginId !== row.id) continue;
-        this.#parts.reports.failed(config.id, { message, time });
-        this.#say(config, message);
+      const failure = errorMessage(error);
+      if (known === null || known.source !== null || known.failure !== failure) {
+        this.#log.warn`${failure}`;
       }
-      return null;
+      return { version, source: null, failure };
     }
   }
 
-  #say(config: ConfigRow, message: string): void {
-    const { id: pluginConfigId, teamId, pluginId } = config;
+  /** A plugin that cannot be loaded is said to each of its configs, once. */
+  #fail(config: ConfigRow, { version, failure }: LoadedPlugin & { readonly source: null }): void {
+    if (!this.#say(config, failure, version)) return;
+    const time = new Date().toISOString();
+    this.#parts.reports.failed(config.id, { message: failure, time });
+  }
+
+  /** Writes to the config's log, unless the same was written by the load before. */
+  #say(config: ConfigRow, message: string, version = ""): boolean {
+    const { id: pluginConfigId, teamId, pluginId, updatedAt } = config;
+    const key = JSON.stringify([pluginConfigId, updatedAt, version, message]);
+    this.#saying.add(key);
+    if (this.#said.has(key)) return false;
     const line = { teamId, pluginId, pluginConfigId, message };
     this.#parts.log.write({ ...line, source: "SYSTEM", type: "ERROR" });
+    return true;
   }
 
   async #attachments(

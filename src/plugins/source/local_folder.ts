@@ -1,38 +1,37 @@
-import { PaddockError } from "../../errors.ts";
-import type { PluginFiles } from "./archive.ts";
-
-const MAX_FILES = 1_000;
-const MAX_FILE_BYTES = 5 * 1024 * 1024;
-const USED_FILE = /\.(?:json|[cm]?js|[cm]?ts)$/;
-const SKIPPED_FOLDERS = new Set(["node_modules", ".git", ".paddock"]);
+import { errorMessage, PaddockError } from "../../errors.ts";
+import { isSkippedFolder, type PluginFiles, SourceBounds } from "./plugin_files.ts";
 
 /**
  * The files of a plugin's folder.
+ * @param digest names the plugin in messages
  * @throws PaddockError PDK_PLUGIN_LOAD where there is no such folder, or too much in it
  */
 export async function readFolder(folder: string, digest: string): Promise<PluginFiles> {
   const files: PluginFiles = new Map();
-  const refuse = (reason: string) => new PaddockError("PDK_PLUGIN_LOAD", `${digest}: ${reason}`);
+  const bounds = new SourceBounds();
   const read = async (path: string) => {
     for await (const entry of Deno.readDir(path === "" ? folder : `${folder}/${path}`)) {
       const inner = path === "" ? entry.name : `${path}/${entry.name}`;
       // Links are not followed: they lead out of the folder.
-      if (entry.isDirectory && !SKIPPED_FOLDERS.has(entry.name)) await read(inner);
-      if (!entry.isFile || !USED_FILE.test(entry.name)) continue;
-      if (files.size >= MAX_FILES) throw refuse(`over ${MAX_FILES} files`);
+      if (entry.isDirectory && !isSkippedFolder(entry.name)) await read(inner);
+      if (!entry.isFile || !bounds.takes(inner, 0)) continue;
       const { size } = await Deno.stat(`${folder}/${inner}`);
-      if (size > MAX_FILE_BYTES) throw refuse(`${inner} has over ${MAX_FILE_BYTES} bytes`);
+      bounds.adds(size);
       files.set(inner, await Deno.readTextFile(`${folder}/${inner}`));
     }
   };
   try {
     await read("");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw refuse(`there is no folder ${folder}`);
-    if (error instanceof Deno.errors.NotADirectory) throw refuse(`${folder} is not a folder`);
-    throw error;
+    const reason = error instanceof Deno.errors.NotFound
+      ? `there is no folder ${folder}`
+      : error instanceof Deno.errors.NotADirectory
+      ? `${folder} is not a folder`
+      : `${folder} cannot be read: ${errorMessage(error)}`;
+    throw new PaddockError("PDK_PLUGIN_LOAD", `${digest}: ${reason}`, { cause: error });
   }
-  return files;
+  // The order of a folder's entries is nobody's promise.
+  return new Map([...files].toSorted(([one], [other]) => one < other ? -1 : 1));
 }
 
 /**
@@ -49,7 +48,7 @@ export async function localFolder(url: string, baseDir: string, digest: string):
   } catch {
     throw new PaddockError("PDK_PLUGIN_LOAD", `${digest}: there is no folder ${wanted}`);
   }
-  if (real !== base && !real.startsWith(`${base}/`)) {
+  if (real !== base && !real.startsWith(base === "/" ? base : `${base}/`)) {
     throw new PaddockError(
       "PDK_PLUGIN_LOAD",
       `${digest}: ${real} is outside of BASE_DIR (${base})`,

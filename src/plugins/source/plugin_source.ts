@@ -2,9 +2,10 @@
 import { hash } from "node:crypto";
 import { PaddockError } from "../../errors.ts";
 import type { PluginCode } from "../types.ts";
-import { type PluginFiles, unpackArchive } from "./archive.ts";
+import { unpackArchive } from "./archive.ts";
 import { localFolder, readFolder } from "./local_folder.ts";
 import { parseManifest, type PluginManifest } from "./manifest.ts";
+import type { PluginFiles } from "./plugin_files.ts";
 import { transpile } from "./transpile.ts";
 
 /** What of a row says where its code is. */
@@ -17,6 +18,16 @@ export interface PluginSourceRow {
   readonly url: string | null;
   readonly archive: Uint8Array | null;
   readonly source: string | null;
+}
+
+/** A plugin's code as its author wrote it: nothing of it was looked at yet. */
+export interface RawSource {
+  /** Names the plugin in messages. */
+  readonly digest: string;
+  /** A zip or tgz, or files. */
+  readonly content: Uint8Array | PluginFiles;
+  /** Changes when the content does. */
+  readonly version: string;
 }
 
 /** Loaded code, and what the plugin says of itself. */
@@ -38,16 +49,39 @@ export function pluginDigest(
 }
 
 /**
- * Reads, checks and transpiles a plugin's code.
- * @throws PaddockError PDK_PLUGIN_LOAD or PDK_PLUGIN_MANIFEST naming the plugin and the reason
+ * Gets a plugin's code from where its row says that it is.
+ * @throws PaddockError PDK_PLUGIN_LOAD naming the plugin and the reason
  */
-export async function loadSource(row: PluginSourceRow, baseDir: string): Promise<LoadedSource> {
+export async function readSource(row: PluginSourceRow, baseDir: string): Promise<RawSource> {
   const digest = pluginDigest(row);
-  return build(await filesOf(row, baseDir, digest), digest);
+  if (row.url?.startsWith("file:")) {
+    const folder = await localFolder(row.url, baseDir, digest);
+    return rawSource(digest, await readFolder(folder, digest));
+  }
+  if (row.archive !== null) return rawSource(digest, row.archive);
+  if (row.pluginType === "source" && row.source !== null) {
+    // One text without a file name: TypeScript, which JavaScript is as well.
+    return rawSource(digest, new Map([["index.ts", row.source]]));
+  }
+  throw new PaddockError(
+    "PDK_PLUGIN_LOAD",
+    `Tried using undownloaded remote ${digest}, which is not supported!`,
+  );
 }
 
-/** The same for files that are no row yet. */
-export function build(files: PluginFiles, digest: string): LoadedSource {
+/** The same for what is no row yet. */
+export function rawSource(digest: string, content: Uint8Array | PluginFiles): RawSource {
+  const hashed = content instanceof Uint8Array ? content : JSON.stringify([...content]);
+  return { digest, content, version: hash("sha256", hashed, "hex").slice(0, 16) };
+}
+
+/**
+ * Unpacks, checks and transpiles a plugin's code. This looks at hostile text, so it is called in a
+ * process of its own: see BuildProcess.
+ * @throws PaddockError PDK_PLUGIN_LOAD or PDK_PLUGIN_MANIFEST naming the plugin and the reason
+ */
+export async function buildSource({ digest, content, version }: RawSource): Promise<LoadedSource> {
+  const files = content instanceof Uint8Array ? await unpackArchive(content, digest) : content;
   const manifest = parseManifest(files.get("plugin.json") ?? "{}", digest);
   const candidates = manifest.main === null ? DEFAULT_MAINS : [manifest.main];
   const main = candidates.find((path) => files.has(path));
@@ -55,26 +89,6 @@ export function build(files: PluginFiles, digest: string): LoadedSource {
     const wanted = manifest.main ?? DEFAULT_MAINS[0];
     throw new PaddockError("PDK_PLUGIN_LOAD", `Could not load ${wanted} for ${digest}!`);
   }
-  const version = hash("sha256", JSON.stringify([...files].toSorted()), "hex").slice(0, 16);
   const language = /\.[cm]?ts$/.test(main) ? "typescript" : "javascript";
-  return { code: { files: transpile(files, digest), main, language }, manifest, version };
-}
-
-async function filesOf(
-  row: PluginSourceRow,
-  baseDir: string,
-  digest: string,
-): Promise<PluginFiles> {
-  if (row.url?.startsWith("file:")) {
-    return await readFolder(await localFolder(row.url, baseDir, digest), digest);
-  }
-  if (row.archive !== null) return await unpackArchive(row.archive, digest);
-  if (row.pluginType === "source" && row.source !== null) {
-    // One text without a file name: TypeScript, which JavaScript is as well.
-    return new Map([["index.ts", row.source]]);
-  }
-  throw new PaddockError(
-    "PDK_PLUGIN_LOAD",
-    `Tried using undownloaded remote ${digest}, which is not supported!`,
-  );
+  return { code: { files: transpile(files, main, digest), main, language }, manifest, version };
 }

@@ -1,7 +1,8 @@
 /** Plugin text to CommonJS, line for line, so that traces keep the author's lines. */
+import vm from "node:vm";
 import { transform } from "sucrase";
 import { errorMessage, PaddockError } from "../../errors.ts";
-import type { PluginFiles } from "./archive.ts";
+import type { PluginFiles } from "./plugin_files.ts";
 
 /** Larger files are bundles that nobody reads; sucrase needs time in proportion to them. */
 const MAX_TRANSPILED = 5 * 1024 * 1024;
@@ -10,25 +11,38 @@ const MAX_TRANSPILED = 5 * 1024 * 1024;
 const MODULE_SYNTAX =
   /^[ \t]*(?:import\s*(?:[\w$*{"']|type\b)|export\s*(?:[{*]|default\b|const\b|let\b|var\b|function\b|async\b|class\b|enum\b|type\b|interface\b|declare\b))/m;
 
+/** Relative paths that a file requires, as long as they stand there as texts. */
+const RELATIVE_REQUIRE = /\brequire\s*\(\s*(["'`])(\.[^"'`\n]*)\1\s*\)/g;
+
+/** Endings that a require may leave out; the runtime looks for the same ones, in this order. */
+const ENDINGS = ["", ".js", ".ts", ".json", "/index.js", "/index.ts"];
+
 /**
- * Every file as CommonJS. Types are taken out, imports that are only used as types vanish, enums
- * become objects. A file without module syntax stays as sloppy as it was written.
+ * The entry and every file that it requires, as CommonJS. Types are taken out, imports that are only
+ * used as types vanish, enums become objects. A file without module syntax stays as sloppy as it was
+ * written. Files that nothing requires (tests, tools) are left out, whatever is in them.
  * @throws PaddockError PDK_PLUGIN_LOAD naming the file and the place that cannot be parsed
  */
-export function transpile(files: PluginFiles, digest: string): PluginFiles {
+export function transpile(files: PluginFiles, main: string, digest: string): PluginFiles {
   const transpiled: PluginFiles = new Map();
-  for (const [path, text] of files) {
-    if (path.endsWith(".json") || path.endsWith(".d.ts")) {
-      if (!path.endsWith(".d.ts")) transpiled.set(path, text);
+  const waiting = [main];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (transpiled.has(path)) continue;
+    const text = files.get(path) as string;
+    if (path.endsWith(".json")) {
+      transpiled.set(path, text);
       continue;
     }
     if (text.length > MAX_TRANSPILED) {
-      throw new PaddockError(
-        "PDK_PLUGIN_LOAD",
-        `${digest}: ${path} has over ${MAX_TRANSPILED} characters`,
-      );
+      throw refuse(digest, `${path} has over ${MAX_TRANSPILED} characters`);
     }
-    transpiled.set(path, transpileFile(path, text, digest));
+    const code = transpileFile(path, text, digest);
+    transpiled.set(path, code);
+    for (const [, , required = ""] of code.matchAll(RELATIVE_REQUIRE)) {
+      const found = findFile(files, path, required);
+      // What is not there may be in a branch that never runs; the runtime says so if it does.
+      if (found !== null) waiting.push(found);
+    }
   }
   return transpiled;
 }
@@ -36,17 +50,59 @@ export function transpile(files: PluginFiles, digest: string): PluginFiles {
 function transpileFile(path: string, text: string, digest: string): string {
   const isTypeScript = /\.[cm]?ts$/.test(path);
   const isModule = MODULE_SYNTAX.test(text);
-  // Plain CommonJS needs nothing, and is not put through anything.
-  if (!isTypeScript && !isModule) return text;
   try {
-    return transform(text, {
-      transforms: isModule ? ["typescript", "imports"] : ["typescript"],
-      filePath: path,
-      disableESTransforms: true,
-    }).code;
-  } catch (error) {
-    throw new PaddockError("PDK_PLUGIN_LOAD", `${digest}: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    // Plain CommonJS needs nothing, and is not put through anything.
+    const code = isTypeScript || isModule ? transformed(path, text, isModule) : text;
+    compile(path, code);
+    return code;
+  } catch (first) {
+    try {
+      // A minified bundle has its exports in the middle of a line.
+      const code = transformed(path, text, true);
+      compile(path, code);
+      return code;
+    } catch (second) {
+      throw refuse(digest, described(path, [errorMessage(first), errorMessage(second)]), first);
+    }
   }
+}
+
+/** `index.js:3:1: Unexpected token`: V8 says what is wrong, only sucrase says where. */
+function described(path: string, messages: readonly string[]): string {
+  const place = messages.flatMap((message) => /\((\d+:\d+)\)$/.exec(message)?.[1] ?? [])[0];
+  const reason = (messages[0] ?? "").replace(/^Error transforming [^:]*: /, "")
+    .replace(/ \(\d+:\d+\)$/, "");
+  return `${path}${place === undefined ? "" : `:${place}`}: ${reason}`;
+}
+
+function transformed(path: string, text: string, isModule: boolean): string {
+  return transform(text, {
+    transforms: isModule ? ["typescript", "imports"] : ["typescript"],
+    filePath: path,
+    disableESTransforms: true,
+  }).code;
+}
+
+/**
+ * Parses the code as the runtime will, without running it: sucrase lets much pass that is no
+ * JavaScript, and an author wants to hear of it when the plugin is installed.
+ */
+function compile(path: string, code: string): void {
+  new vm.Script(`(function (exports, require, module, posthog, console) {${code}\n})`, {
+    filename: path,
+  });
+}
+
+function findFile(files: PluginFiles, from: string, name: string): string | null {
+  const parts = from.split("/").slice(0, -1);
+  for (const part of name.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  const path = parts.join("/");
+  return ENDINGS.map((ending) => path + ending).find((candidate) => files.has(candidate)) ?? null;
+}
+
+function refuse(digest: string, reason: string, cause?: unknown): PaddockError {
+  return new PaddockError("PDK_PLUGIN_LOAD", `${digest}: ${reason}`, { cause });
 }
