@@ -85,7 +85,10 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     );
   }, PARTITION_CHECK_MS);
   started.push("partitions", () => Promise.resolve(clearInterval(timer)));
-  const firstProject = createdPosthogTables ? await createFirstProject(database) : null;
+  // Never in a database that another application made: its first project is that one's to make.
+  const firstProject = createdPosthogTables || storage.kind === "embedded"
+    ? await createFirstProject(database)
+    : null;
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());

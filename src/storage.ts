@@ -14,6 +14,7 @@ import { VERSION } from "./version.ts";
 
 /** The stores of one server or command. */
 export interface Storage {
+  readonly kind: "embedded" | "external";
   readonly database: Database;
   /** For parts that connect by themselves. */
   readonly databaseUrl: string;
@@ -46,6 +47,7 @@ export async function openStorage(
       applicationName,
     });
     return {
+      kind: "embedded",
       database,
       databaseUrl: embedded.connectionString,
       redisUrl: null,
@@ -76,6 +78,7 @@ export async function openStorage(
   }
   await recordStorage(baseDir, "external");
   return {
+    kind: "external",
     database,
     databaseUrl,
     redisUrl: redis,

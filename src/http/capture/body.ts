@@ -53,6 +53,8 @@ async function readData(
   const body = await readLimited(request, limits.maxBytes);
   const type = (request.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase();
   if (type === "application/x-www-form-urlencoded") {
+    // `curl -d '{…}'` says that it sends a form, and means JSON.
+    if (/^\s*[[{]/.test(body.subarray(0, 100).toString())) return { data: body, form: noForm };
     const form = new URLSearchParams(body.toString());
     return { data: Buffer.from(form.get("data") ?? ""), form };
   }

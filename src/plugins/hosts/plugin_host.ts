@@ -237,7 +237,7 @@ export class PluginHost {
     while (this.#sent < Math.min(this.#jobs.length, IN_FLIGHT)) {
       const job = this.#jobs[this.#sent] as Job;
       bytes += job.bytes;
-      if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) return;
+      if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) break;
       this.#process.send(encodeEvents(job.id, job.configId, job.texts));
       this.#sent++;
     }

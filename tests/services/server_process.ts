@@ -1,0 +1,90 @@
+/** The real server, as its own process, for tests that treat it badly. */
+import { fileURLToPath } from "node:url";
+
+export interface ServerProcess {
+  readonly pid: number;
+  /** Where it accepts events, e.g. `http://127.0.0.1:41233`. */
+  readonly address: string;
+  /** What it printed so far: log lines and standard output. */
+  output(): string;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+}
+
+const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
+
+/**
+ * Starts the server and waits until it is ready. Its environment holds nothing but `env` and what a
+ * process needs to run.
+ * @throws Error with its output where it ends instead
+ */
+export async function startServerProcess(
+  env: Readonly<Record<string, string>>,
+): Promise<ServerProcess> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "-P=server", MAIN],
+    clearEnv: true,
+    env: {
+      PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
+      HOME: Deno.env.get("HOME") ?? "/",
+      ...(Deno.env.get("DENO_DIR") ? { DENO_DIR: Deno.env.get("DENO_DIR") as string } : {}),
+      HTTP_PORT: "0",
+      LOG_FORMAT: "json",
+      ...env,
+    },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let text = "";
+  const ready = Promise.withResolvers<string>();
+  const collect = async (stream: ReadableStream<Uint8Array>) => {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      const address = /events are accepted at (http:[^"\s]+)/.exec(text)?.[1];
+      if (address !== undefined && text.includes("ready after")) ready.resolve(address);
+    }
+  };
+  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  child.status.then(({ code }) => ready.reject(new Error(`it ended with code ${code}:\n${text}`)));
+  const ended = async (signal: Deno.Signal): Promise<number> => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+    const { code } = await child.status;
+    await collected;
+    return code;
+  };
+  let address: string;
+  try {
+    address = await ready.promise;
+  } catch (error) {
+    await collected;
+    throw error;
+  }
+  return {
+    pid: child.pid,
+    address,
+    output: () => text,
+    stop: () => ended("SIGTERM"),
+    kill: async () => {
+      await ended("SIGKILL");
+    },
+  };
+}
+
+/** Pids of the processes that a process started and that still run. Linux only. */
+export async function childrenOf(pid: number): Promise<number[]> {
+  const { stdout } = await new Deno.Command("/bin/sh", {
+    args: ["-c", "cat /proc/[0-9]*/stat"],
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout).split("\n").flatMap((line) => {
+    const [, parent] = line.slice(line.lastIndexOf(")") + 2).split(" ");
+    return Number(parent) === pid ? [parseInt(line)] : [];
+  });
+}
