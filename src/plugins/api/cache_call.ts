@@ -5,6 +5,8 @@ import type { PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
 
 const MAX_KEY = 1_000;
 const MAX_PUSHED = 1_000;
+/** In one call, in UTF-16 units. */
+const MAX_VALUE = 10 * 1024 * 1024;
 
 /** @throws Error saying which argument is wrong */
 export function cacheCommand(config: PluginConfig, { method, args }: PluginCall): CacheCommand {
@@ -21,7 +23,7 @@ export function cacheCommand(config: PluginConfig, { method, args }: PluginCall)
       return {
         op: "set",
         key,
-        value: isRaw(args[3]) ? String(second) : JSON.stringify(second ?? null),
+        value: bounded(isRaw(args[3]) ? String(second) : JSON.stringify(second ?? null)),
         ttlSeconds: third ? integer(third, "the ttl") : null,
       };
     case "cache.incr":
@@ -33,7 +35,7 @@ export function cacheCommand(config: PluginConfig, { method, args }: PluginCall)
       if (values.length === 0 || values.length > MAX_PUSHED) {
         throw new Error(`lpush takes 1 to ${MAX_PUSHED} elements, not ${values.length}`);
       }
-      return { op: "lpush", key, values: values.map(String) };
+      return { op: "lpush", key, values: bounded(values.map(String)) };
     }
     case "cache.lrange":
       return {
@@ -71,6 +73,14 @@ export function cacheValue({ method, args }: PluginCall, result: CacheResult): P
 
 function isRaw(options: unknown): boolean {
   return isObject(options) && options.jsonSerialize === false;
+}
+
+function bounded<T extends string | readonly string[]>(value: T): T {
+  const length = typeof value === "string"
+    ? value.length
+    : value.reduce((sum, text) => sum + text.length, 0);
+  if (length <= MAX_VALUE) return value;
+  throw new Error(`a cached value has ${length} characters; ${MAX_VALUE} are allowed`);
 }
 
 function integer(value: unknown, what: string): number {

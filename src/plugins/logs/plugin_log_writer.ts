@@ -13,8 +13,11 @@ interface Line extends PluginLogEntry {
 }
 
 const FLUSH_MS = 1_000;
-const MAX_BUFFERED = 10_000;
+const MAX_LINES = 10_000;
+/** Of all buffered messages together, in UTF-16 units. */
+const MAX_LENGTH = 16 * 1024 * 1024;
 const MAX_MESSAGE = 10_000;
+const CUT = "… (cut)";
 
 const INSERT = `
 INSERT INTO posthog_pluginlogentry (
@@ -36,7 +39,11 @@ export class PluginLogWriter implements PluginLog {
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #timer: ReturnType<typeof setInterval>;
   #buffered: Line[] = [];
+  /** Of all lines that are not stored yet, those that are being written included. */
+  #lines = 0;
+  #length = 0;
   #dropped = 0;
+  #flushing: Promise<void> | null = null;
 
   /** @param instanceId uuid of this run of the server */
   constructor(database: Queryable, instanceId: string) {
@@ -46,21 +53,41 @@ export class PluginLogWriter implements PluginLog {
   }
 
   write(entry: PluginLogEntry): void {
-    if (this.#buffered.length >= MAX_BUFFERED) {
+    const message = entry.message.length > MAX_MESSAGE
+      ? entry.message.slice(0, MAX_MESSAGE - CUT.length) + CUT
+      : entry.message;
+    if (this.#lines >= MAX_LINES || this.#length + message.length > MAX_LENGTH) {
       this.#dropped++;
       return;
     }
+    this.#lines++;
+    this.#length += message.length;
     const now = Date.now();
     this.#buffered.push({
       ...entry,
-      message: entry.message.slice(0, MAX_MESSAGE),
+      message,
       id: timeUuid(now),
       at: new Date(now).toISOString(),
     });
   }
 
-  /** Writes what is buffered; what could not be written is tried again with the next flush. */
-  async flush(): Promise<void> {
+  /**
+   * Writes what is buffered; what could not be written is tried again with the next flush. One at a
+   * time: a flush that meets another one under way is that one.
+   */
+  flush(): Promise<void> {
+    return this.#flushing ??= this.#flush().finally(() => this.#flushing = null);
+  }
+
+  /** Writes what there is; says how much of it could not be. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#flushing;
+    await this.flush();
+    if (this.#lines > 0) this.#log.warn`${this.#lines} lines of plugins' logs are lost`;
+  }
+
+  async #flush(): Promise<void> {
     const lines = this.#buffered;
     this.#buffered = [];
     if (this.#dropped > 0) {
@@ -82,12 +109,10 @@ export class PluginLogWriter implements PluginLog {
       ]);
     } catch (error) {
       this.#log.warn`plugins' logs were not written: ${errorMessage(error)}`;
-      this.#buffered = [...lines, ...this.#buffered].slice(0, MAX_BUFFERED);
+      this.#buffered = [...lines, ...this.#buffered];
+      return;
     }
-  }
-
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.flush();
+    this.#lines -= lines.length;
+    for (const { message } of lines) this.#length -= message.length;
   }
 }

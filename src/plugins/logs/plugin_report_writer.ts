@@ -8,6 +8,12 @@ import type { PluginCapabilities, PluginFailure, PluginReports } from "../types.
 
 const FLUSH_MS = 1_000;
 
+/** Of an error's message and stack each, of its event, and of the names that a plugin exports. */
+const MAX_TEXT = 10_000;
+const MAX_EVENT = 65_536;
+const MAX_NAMES = 200;
+const MAX_NAME = 200;
+
 // None of these statements touches updated_at, which is what a reload looks at.
 const SET_ERRORS = `
 UPDATE posthog_pluginconfig AS config SET error = report.error
@@ -28,6 +34,7 @@ export class PluginReportWriter implements PluginReports {
   #errors = new Map<number, PluginFailure | null>();
   #capabilities = new Map<number, PluginCapabilities>();
   #disabled = new Set<number>();
+  #flushing: Promise<void> | null = null;
 
   /** @param onDisabled called after a config was disabled, so that the plugins are loaded again */
   constructor(database: Queryable, onDisabled: () => void) {
@@ -42,23 +49,33 @@ export class PluginReportWriter implements PluginReports {
 
   loaded(pluginConfigId: number, pluginId: number, capabilities: PluginCapabilities): void {
     this.#errors.set(pluginConfigId, null);
-    this.#capabilities.set(pluginId, capabilities);
+    this.#capabilities.set(pluginId, storableCapabilities(capabilities));
   }
 
   gaveUp(pluginConfigId: number): void {
     this.#disabled.add(pluginConfigId);
   }
 
-  async flush(): Promise<void> {
+  /** Writes what there is to report; what could not be written is tried again with the next flush. */
+  flush(): Promise<void> {
+    return this.#flushing ??= this.#flush().finally(() => this.#flushing = null);
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#flushing;
+    await this.flush();
+  }
+
+  async #flush(): Promise<void> {
     const [errors, capabilities, disabled] = [this.#errors, this.#capabilities, this.#disabled];
     [this.#errors, this.#capabilities, this.#disabled] = [new Map(), new Map(), new Set()];
     try {
       if (errors.size > 0) {
+        const sorted = [...errors].toSorted(([one], [other]) => one - other);
         await this.#database.query(SET_ERRORS, [
-          [...errors.keys()],
-          jsonbArray(
-            [...errors.values()].map((error) => error === null ? null : storableJsonText(error)),
-          ),
+          sorted.map(([id]) => id),
+          jsonbArray(sorted.map(([, error]) => error === null ? null : failureText(error))),
         ]);
       }
       if (capabilities.size > 0) {
@@ -82,9 +99,37 @@ export class PluginReportWriter implements PluginReports {
       this.#disabled = new Set([...disabled, ...this.#disabled]);
     }
   }
+}
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.flush();
+/** As jsonb takes it, whatever the plugin threw: what is too large or cannot be written is left out. */
+function failureText({ message, time, name, stack, event }: PluginFailure): string {
+  const short = {
+    message: shortened(message) ?? "an error without a message",
+    time,
+    name: shortened(name),
+    stack: shortened(stack),
+  };
+  try {
+    const text = storableJsonText({ ...short, event });
+    if (text.length <= MAX_EVENT) return text;
+  } catch {
+    // An event that is too deep.
   }
+  return storableJsonText(short);
+}
+
+/** Errors come out of the fence, so that a text may be anything. */
+function shortened(text: unknown): string | undefined {
+  return typeof text === "string" ? text.slice(0, MAX_TEXT) : undefined;
+}
+
+/** The names come out of the fence, so that there may be anything in their place. */
+function storableCapabilities(capabilities: PluginCapabilities): PluginCapabilities {
+  const names = (list: readonly string[]) =>
+    list.filter((name) => typeof name === "string" && name.length <= MAX_NAME).slice(0, MAX_NAMES);
+  return {
+    methods: names(capabilities.methods),
+    scheduled_tasks: names(capabilities.scheduled_tasks),
+    jobs: names(capabilities.jobs),
+  };
 }
