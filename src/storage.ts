@@ -65,7 +65,13 @@ export async function openStorage(
     await database.query("SELECT 1");
   } catch (error) {
     await database.close();
-    if (storageSettings(config.explicit).length > 0) throw error;
+    if (storageSettings(config.explicit).length > 0) {
+      throw new PaddockError(
+        "PDK_DATABASE_UNAVAILABLE",
+        `DATABASE_URL (${redact(databaseUrl)}) cannot be used: ${errorMessage(error)}`,
+        { cause: error },
+      );
+    }
     throw new PaddockError(
       "PDK_STORAGE_REFUSED",
       `nothing is configured, and something listens on port ${DEFAULT_PORTS.postgres} or ` +

@@ -9,9 +9,6 @@ import { addEventCommands } from "./events.ts";
 import { addPluginCommands } from "./plugins.ts";
 import { addTeamCommands } from "./teams.ts";
 
-/** The words that a command line with a sub-command begins with. */
-export const COMMANDS: readonly string[] = ["plugins", "events", "teams", "dead-letters"];
-
 /**
  * Runs one sub-command on the stores that the environment names.
  * @param argv the command line, its first word one of `COMMANDS`

@@ -43,7 +43,9 @@ export function createRedis(options: RedisConnectionOptions): Redis {
 /** Every error of a Redis command as a retryable one: there is none that a message could cause. */
 export function redisUnavailable(error: unknown): PaddockError {
   if (error instanceof PaddockError) return error;
-  return new PaddockError("PDK_REDIS_UNAVAILABLE", `Redis: ${errorMessage(error)}`, {
+  const isDown = error instanceof Error && error.name === "MaxRetriesPerRequestError";
+  const reason = isDown ? "it cannot be reached" : errorMessage(error);
+  return new PaddockError("PDK_REDIS_UNAVAILABLE", `Redis (REDIS_URL): ${reason}`, {
     cause: error,
   });
 }
