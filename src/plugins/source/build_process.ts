@@ -153,7 +153,7 @@ class RunningProcess {
 
   async #ending(): Promise<string> {
     const [{ code, signal }, said] = await Promise.all([this.#child.status, this.#said]);
-    if (/heap out of memory/i.test(said)) return "it needs too much memory";
+    if (/out of memory/i.test(said)) return "it needs too much memory";
     const words = said.slice(-MAX_STDERR).trim();
     return `the process ended with ${signal ?? code}${words === "" ? "" : `: ${words}`}`;
   }
