@@ -24,6 +24,9 @@ type Prepared =
   }
   | { readonly store: null; readonly result: PluginCallResult };
 
+/** Of a method's name, in a message. */
+const MAX_METHOD = 100;
+
 /** A stored value that is larger is refused. */
 const MAX_STORAGE_VALUE = 10 * 1024 * 1024;
 
@@ -45,7 +48,7 @@ export class StoredPluginApi implements PluginApi {
     configs: ReadonlyMap<number, PluginConfig>,
     calls: readonly PluginCall[],
   ): Promise<PluginCallResult[]> {
-    const prepared = calls.map((call) => prepare(configs.get(call.pluginConfigId), call));
+    const prepared = calls.map((call) => prepare(configs, call));
     try {
       const cached = prepared.flatMap((each) => each.store === "cache" ? [each] : []);
       const stored = prepared.flatMap((each) => each.store === "storage" ? [each] : []);
@@ -69,15 +72,18 @@ export class StoredPluginApi implements PluginApi {
   }
 }
 
-function prepare(config: PluginConfig | undefined, call: PluginCall): Prepared {
-  if (config === undefined) return { store: null, result: refused("not a config of this plugin") };
+/** Calls come out of the fence, so that anything may stand in their place. */
+function prepare(configs: ReadonlyMap<number, PluginConfig>, call: PluginCall): Prepared {
   try {
-    if (call.method.startsWith("cache.")) {
+    const config = configs.get(call.pluginConfigId);
+    if (config === undefined) throw new Error("not a config of this plugin");
+    const method = String(call.method);
+    if (method.startsWith("cache.")) {
       const command = cacheCommand(config, call);
       return { store: "cache", command, read: (result) => cacheValue(call, result) };
     }
-    if (call.method.startsWith("storage.")) return storageCall(config, call);
-    return { store: null, result: refused(`${call.method} is not available`) };
+    if (method.startsWith("storage.")) return storageCall(config, call);
+    throw new Error(`${method.slice(0, MAX_METHOD)} is not available`);
   } catch (error) {
     return { store: null, result: refused(errorMessage(error)) };
   }
