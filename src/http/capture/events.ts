@@ -1,4 +1,5 @@
 /** From a capture payload to the events in it. */
+import { MAX_NESTING, nestsDeeper } from "../../events/nesting.ts";
 import { isObject } from "../../events/person_properties.ts";
 import { isoTime, parseDate } from "../../events/timestamps.ts";
 import type { JsonObject, RawEvent } from "../../events/types.ts";
@@ -22,6 +23,10 @@ const MAX_DISTINCT_ID_LENGTH = 200;
 /** Every event of the request that has a name and a distinct id; others are left out silently. */
 export function eventsOf(body: CaptureBody, path: string, envelope: CaptureEnvelope): RawEvent[] {
   const sentAt = sentAtOf(body);
+  // What nobody behind this can print again has to be said to its sender.
+  if (nestsDeeper(body.payload)) {
+    throw invalidPayload(`Invalid payload: an event nests deeper than ${MAX_NESTING} levels.`);
+  }
   return chunkedRecordings(listOf(body.payload, path)).flatMap((data) => {
     const distinctId = distinctIdOf(data);
     if (distinctId === null || !data.event) return [];
