@@ -1,0 +1,154 @@
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { PluginLogWriter } from "../../../src/plugins/logs/plugin_log_writer.ts";
+import type { PluginLogEntry } from "../../../src/plugins/types.ts";
+import { migrate } from "../../../src/stores/migrations/migrate.ts";
+import type { Database, Queryable } from "../../../src/stores/postgres/database.ts";
+import { createFirstProject } from "../../../src/stores/postgres/first_project.ts";
+import { createTestDatabase } from "../../services/database.ts";
+import { installPlugin } from "../../services/plugin_rows.ts";
+
+const INSTANCE = randomUUID();
+
+/** The database, whose queries can be made to fail and to wait. */
+class Unsteady implements Queryable {
+  fails = false;
+  gate: Promise<void> = Promise.resolve();
+  queries = 0;
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  async query<Row>(...parameters: Parameters<Queryable["query"]>): Promise<Row[]> {
+    this.queries++;
+    await this.gate;
+    if (this.fails) throw new Error("the database is away");
+    return await this.#database.query(...parameters);
+  }
+}
+
+async function writerOn() {
+  const test = await createTestDatabase();
+  const { database } = test;
+  await migrate(database);
+  const teamId = (await createFirstProject(database))?.teamId as number;
+  const configId = await installPlugin(database, { name: "P", source: "", teamId });
+  const [plugin] = await database.query<{ id: number }>("SELECT id FROM posthog_plugin");
+  const unsteady = new Unsteady(database);
+  const writer = new PluginLogWriter(unsteady, INSTANCE);
+  const entry = (message: string, changes: Partial<PluginLogEntry> = {}): PluginLogEntry => ({
+    teamId,
+    pluginId: plugin?.id as number,
+    pluginConfigId: configId,
+    source: "CONSOLE",
+    type: "LOG",
+    message,
+    ...changes,
+  });
+  const messages = async () => {
+    const rows = await database.query<{ message: string }>(
+      `SELECT message FROM posthog_pluginlogentry ORDER BY "timestamp", id`,
+    );
+    return rows.map(({ message }) => message);
+  };
+  return {
+    database,
+    unsteady,
+    writer,
+    entry,
+    messages,
+    async [Symbol.asyncDispose]() {
+      await writer.close();
+      await test[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("lines are written together, in their order, with ids that sort by it", async () => {
+  await using test = await writerOn();
+  const { writer, entry, database, unsteady } = test;
+  const lines = Array.from({ length: 300 }, (_, index) => `line ${index}`);
+  for (const line of lines) writer.write(entry(line));
+  await writer.flush();
+  const rows = await database.query<Record<string, unknown>>(
+    "SELECT * FROM posthog_pluginlogentry ORDER BY id",
+  );
+  assert.deepEqual(rows.map(({ message }) => message), lines);
+  assert.equal(unsteady.queries, 1);
+  const { source, type, instance_id, timestamp } = rows[0] as Record<string, unknown>;
+  assert.deepEqual([source, type, instance_id], ["CONSOLE", "LOG", INSTANCE]);
+  assert.ok(Math.abs((timestamp as Date).getTime() - Date.now()) < 60_000);
+});
+
+Deno.test("nothing is lost or doubled while the database is away", async () => {
+  await using test = await writerOn();
+  const { writer, entry, unsteady, messages } = test;
+  unsteady.fails = true;
+  writer.write(entry("first"));
+  await writer.flush();
+  writer.write(entry("second"));
+  await writer.flush();
+  unsteady.fails = false;
+  writer.write(entry("third"));
+  await writer.flush();
+  await writer.flush();
+  assert.deepEqual(await messages(), ["first", "second", "third"]);
+});
+
+Deno.test("lines written during a flush wait for the next, and only one runs at a time", async () => {
+  await using test = await writerOn();
+  const { writer, entry, unsteady, messages } = test;
+  const gate = Promise.withResolvers<void>();
+  unsteady.gate = gate.promise;
+  writer.write(entry("first"));
+  const flushes = [writer.flush(), writer.flush()];
+  writer.write(entry("second"));
+  flushes.push(writer.flush());
+  assert.equal(unsteady.queries, 1);
+  gate.resolve();
+  await Promise.all(flushes);
+  assert.deepEqual(await messages(), ["first"]);
+  await writer.close();
+  assert.deepEqual(await messages(), ["first", "second"]);
+});
+
+Deno.test("what Postgres would refuse, and what belongs to nobody, costs no other line", async () => {
+  await using test = await writerOn();
+  const { writer, entry, messages } = test;
+  writer.write(entry("of a config that is gone", { pluginConfigId: 99_999 }));
+  writer.write(entry("a\u0000b\ud800"));
+  writer.write(entry("x".repeat(50_000)));
+  await writer.flush();
+  const written = await messages();
+  assert.equal(written.length, 2);
+  assert.equal(written[0], "a\ufffdb\ufffd");
+  assert.equal(written[1]?.length, 10_000);
+  assert.match(written[1] ?? "", /x… \(cut\)$/);
+});
+
+Deno.test("the buffer is bounded in lines and in bytes, and takes more once it is written", async () => {
+  await using test = await writerOn();
+  const { writer, entry, unsteady, database } = test;
+  const count = async () => {
+    const [row] = await database.query<{ count: string }>(
+      "SELECT count(*) FROM posthog_pluginlogentry",
+    );
+    return Number(row?.count);
+  };
+  unsteady.fails = true;
+  for (let index = 0; index < 12_000; index++) writer.write(entry("short"));
+  await writer.flush();
+  // What is being written, or was not written, fills the buffer as well.
+  for (let index = 0; index < 100; index++) writer.write(entry("short"));
+  unsteady.fails = false;
+  await writer.flush();
+  assert.equal(await count(), 10_000);
+  for (let index = 0; index < 2_000; index++) writer.write(entry("x".repeat(10_000)));
+  await writer.flush();
+  assert.equal(await count(), 10_000 + Math.floor(16 * 1024 * 1024 / 10_000));
+  writer.write(entry("there is room again"));
+  await writer.flush();
+  assert.equal(await count(), 10_001 + Math.floor(16 * 1024 * 1024 / 10_000));
+});
