@@ -208,6 +208,7 @@ Deno.test("what cannot be taken is refused with the reason, and never with a fau
   const cases: [string, BodyInit, HeadersInit, number, string][] = [
     ["malformed JSON", `{"api_key":`, JSON_TYPE, 400, "invalid_payload"],
     ["not JSON at all", "hello there", JSON_TYPE, 400, "invalid_payload"],
+    ["too deep", deep, JSON_TYPE, 400, "invalid_payload"],
     ["nothing", "", JSON_TYPE, 400, "no_data"],
     ["an empty object", "{}", JSON_TYPE, 400, "no_data"],
     ["a form without data", "other=1", FORM_TYPE, 400, "no_data"],
