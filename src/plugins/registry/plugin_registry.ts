@@ -74,6 +74,7 @@ export class PluginRegistry {
   /** What the configs were told already, so that a reload does not repeat it every minute. */
   #said = new Set<string>();
   #saying = new Set<string>();
+  #teamless = "";
 
   constructor(parts: PluginRegistryParts, options: PluginRegistryOptions) {
     this.#parts = parts;
@@ -89,6 +90,7 @@ export class PluginRegistry {
     const { database, grants } = this.#parts;
     const rows = await database.query<ConfigRow>(enabledConfigs);
     const [attachments, granted] = await Promise.all([this.#attachments(rows), grants.all()]);
+    await this.#complainOfTeamless();
     await this.#loadPlugins(rows);
     this.#saying = new Set();
     const specs = new Map<string, { spec: PluginSpec; configs: PluginConfig[] }>();
@@ -101,6 +103,7 @@ export class PluginRegistry {
         continue;
       }
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
+      this.#remindOfGrants(row, loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
       const config: PluginConfig = {
         id: row.id,
         teamId: row.teamId,
@@ -149,10 +152,37 @@ export class PluginRegistry {
       try {
         reach.add(resolveGrant(entry, config.config));
       } catch (error) {
-        this.#say(config, errorMessage(error));
+        this.#say(config, errorMessage(error), "ERROR");
       }
     }
     return [...reach].sort();
+  }
+
+  /** What a plugin asks for and does not get is the likely reason of errors to come. */
+  #remindOfGrants(
+    config: ConfigRow,
+    requested: readonly string[],
+    granted: readonly string[],
+    reach: readonly string[],
+  ): void {
+    const closed = requested.filter((host) => !granted.includes(host) && !reach.includes(host));
+    if (closed.length === 0 || reach.includes(EVERY_PUBLIC_HOST)) return;
+    const hosts = closed.map((host) => host.includes("{") ? `'${host}'` : host).join(" ");
+    const message = `Plugin asks to reach ${closed.join(", ")} and may not. ` +
+      `To allow it: paddock plugins grant ${config.pluginId} ${hosts}`;
+    if (this.#say(config, message, "WARN")) this.#log.warn`plugin ${config.pluginId}: ${message}`;
+  }
+
+  /** A config without a team is a mistake of whoever wrote it: it could not see any event. */
+  async #complainOfTeamless(): Promise<void> {
+    const rows = await this.#parts.database.query<{ id: number }>(
+      "SELECT id FROM posthog_pluginconfig WHERE enabled AND team_id IS NULL ORDER BY id",
+    );
+    const ids = rows.map(({ id }) => id).join(", ");
+    if (ids !== "" && ids !== this.#teamless) {
+      this.#log.error`plugin configs without a team: ${ids}`;
+    }
+    this.#teamless = ids;
   }
 
   async #loadPlugins(configs: readonly ConfigRow[]): Promise<void> {
@@ -204,19 +234,19 @@ export class PluginRegistry {
 
   /** A plugin that cannot be loaded is said to each of its configs, once. */
   #fail(config: ConfigRow, { version, failure }: LoadedPlugin & { readonly source: null }): void {
-    if (!this.#say(config, failure, version)) return;
+    if (!this.#say(config, failure, "ERROR", version)) return;
     const time = new Date().toISOString();
     this.#parts.reports.failed(config.id, { message: failure, time });
   }
 
   /** Writes to the config's log, unless the same was written by the load before. */
-  #say(config: ConfigRow, message: string, version = ""): boolean {
+  #say(config: ConfigRow, message: string, type: "ERROR" | "WARN", version = ""): boolean {
     const { id: pluginConfigId, teamId, pluginId, updatedAt } = config;
     const key = JSON.stringify([pluginConfigId, updatedAt, version, message]);
     this.#saying.add(key);
     if (this.#said.has(key)) return false;
     const line = { teamId, pluginId, pluginConfigId, message };
-    this.#parts.log.write({ ...line, source: "SYSTEM", type: "ERROR" });
+    this.#parts.log.write({ ...line, source: "SYSTEM", type });
     return true;
   }
 

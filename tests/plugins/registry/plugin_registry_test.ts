@@ -262,9 +262,24 @@ Deno.test("grants come from the operator alone; a config with another host has a
     ["*.by-setting.example:443"],
   ]);
   assert.equal(new Set(specs.map(({ version }) => version)).size, 3);
+  // So is what was asked for and not granted.
+  const reminder = log.filter(({ type }) => type === "WARN").map(({ message }) => message);
+  assert.equal(
+    reminder[0],
+    "Plugin asks to reach asked.example, {config.host} and may not. " +
+      `To allow it: paddock plugins grant ${pluginId} asked.example '{config.host}'`,
+  );
+  assert.equal(
+    reminder.filter((message) => /reach asked\.example and may/.test(message)).length,
+    3,
+  );
   // The private address is refused once, with the reason.
-  assert.equal(log.length, 1);
-  assert.match(log[0]?.message ?? "", /'\{config\.host\}' is refused: .*127\.0\.0\.1.*not public/);
+  const errors = log.filter(({ type }) => type === "ERROR");
+  assert.equal(errors.length, 1);
+  assert.match(
+    errors[0]?.message ?? "",
+    /'\{config\.host\}' is refused: .*127\.0\.0\.1.*not public/,
+  );
 });
 
 Deno.test("attachments come with their config", async () => {
