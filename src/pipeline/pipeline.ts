@@ -152,7 +152,8 @@ export class Pipeline {
     this.#stop.abort();
     await Promise.all(this.#writers.map((writer) => writer.stop()));
     await Promise.allSettled(this.#acks);
-    for (const inFlight of this.#batches) {
+    // The newest first: each goes in front of what was given back before it.
+    for (const inFlight of [...this.#batches].reverse()) {
       const unfinished = inFlight.unfinished();
       try {
         await inFlight.batch.release(unfinished);
