@@ -1,0 +1,114 @@
+/**
+ * Events through the fence and back, at several sizes of batch, against a bare Web Worker that only
+ * sends the same JSON texts back. One iteration is one batch: events/s is the batch size by iter/s.
+ */
+import { RUNTIME_FOLDER } from "../src/plugins/hosts/host_command.ts";
+import { PluginHost } from "../src/plugins/hosts/plugin_host.ts";
+import type { PluginSpec } from "../src/plugins/types.ts";
+
+const FILLER = "x".repeat(60);
+
+/** An event of about 1 KB, as JSON text. */
+function eventText(number: number): Uint8Array {
+  const properties: Record<string, unknown> = {};
+  for (let index = 0; index < 10; index++) properties[`property_${index}`] = FILLER + number;
+  return new TextEncoder().encode(JSON.stringify({
+    uuid: `00000000-0000-0000-0000-${String(number).padStart(12, "0")}`,
+    event: "$pageview",
+    distinct_id: `visitor ${number}`,
+    team_id: 1,
+    ip: "127.0.0.1",
+    site_url: null,
+    now: "2021-10-28T12:00:00.000Z",
+    sent_at: null,
+    properties,
+  }));
+}
+
+const spec: PluginSpec = {
+  id: 1,
+  name: "Bench",
+  digest: "bench",
+  organizationId: "00000000-0000-0000-0000-000000000001",
+  code: {
+    files: new Map([[
+      "index.js",
+      "exports.processEvent = (event) => { event.properties.seen = true; return event }",
+    ]]),
+    main: "index.js",
+    language: "javascript",
+  },
+  grants: [],
+  configs: [{
+    id: 1,
+    teamId: 1,
+    pluginId: 1,
+    order: 1,
+    config: {},
+    attachments: {},
+    updatedAt: "",
+  }],
+  version: "1",
+};
+
+function startHost(): PluginHost {
+  return new PluginHost(spec, {
+    runtime: RUNTIME_FOLDER,
+    taskTimeoutMs: 30_000,
+    tasksPerWorker: 10,
+    limits: { heapMb: 128, dataMb: 1_600, nice: 0 },
+    logLinesPerSecond: 100,
+    idleMs: 0,
+    instanceId: "bench",
+  }, {
+    log: { write: () => {} },
+    reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+    api: { call: () => Promise.resolve([]) },
+  });
+}
+
+/** Parses, adds a property and prints: what the plugin above does, with no fence around it. */
+const ECHO = `onmessage = ({ data }) => postMessage(data.map((text) => {
+  const event = JSON.parse(text);
+  event.properties.seen = true;
+  return JSON.stringify(event);
+}))`;
+
+function startEcho(): { ask(texts: readonly string[]): Promise<readonly string[]> } {
+  const url = URL.createObjectURL(new Blob([ECHO], { type: "text/javascript" }));
+  const worker = new Worker(url, { type: "module" });
+  return {
+    ask: (texts) =>
+      new Promise((resolve) => {
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.postMessage(texts);
+      }),
+  };
+}
+
+const host = startHost();
+const echo = startEcho();
+await host.process(1, [eventText(0)]);
+await echo.ask([new TextDecoder().decode(eventText(0))]);
+
+for (const size of [1, 10, 100, 500]) {
+  const bytes = Array.from({ length: size }, (_, number) => eventText(number));
+  const texts = bytes.map((text) => new TextDecoder().decode(text));
+  Deno.bench(`bare worker, batch of ${size}`, { group: `${size}`, baseline: true }, async () => {
+    await echo.ask(texts);
+  });
+  Deno.bench(`fence, batch of ${size}`, { group: `${size}` }, async () => {
+    await host.process(1, bytes);
+  });
+}
+
+Deno.bench("fence, 8 batches of 100 in flight", { group: "in flight" }, async () => {
+  const bytes = Array.from({ length: 100 }, (_, number) => eventText(number));
+  await Promise.all(Array.from({ length: 8 }, () => host.process(1, bytes)));
+});
+
+Deno.bench("cold start: a plugin's first event", { group: "start" }, async () => {
+  const cold = startHost();
+  await cold.process(1, [eventText(0)]);
+  await cold.stop(0);
+});
