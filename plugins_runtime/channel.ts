@@ -22,7 +22,7 @@ const stringify = JSON.stringify;
 const parse = JSON.parse;
 const now = performance.now.bind(performance);
 const soon = queueMicrotask.bind(globalThis);
-const startTimer = setTimeout.bind(globalThis);
+const atTurnsEnd = setImmediate.bind(globalThis);
 
 /** JSON text as bytes. */
 export function toBytes(text: string): Uint8Array {
@@ -42,7 +42,7 @@ let gatheredBytes = 0;
 
 /** Sends a whole frame, soon; its memory is gone afterwards. */
 export function sendFrame(frame: Uint8Array<ArrayBuffer>): void {
-  if (gathered.length === 0) startTimer(flushFrames, 0);
+  if (gathered.length === 0) atTurnsEnd(flushFrames);
   gathered[gathered.length] = frame;
   gatheredBytes += frame.byteLength;
   if (gatheredBytes > SEND_AT_ONCE_BYTES) flushFrames();
