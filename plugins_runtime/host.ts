@@ -1,7 +1,8 @@
 /**
  * The plugin host: a process of its own for one plugin, with no credentials and no permission but
- * its granted hosts. This isolate runs no plugin code. It relays frames between its standard input
- * and output and the worker in which the plugin lives, without looking into them.
+ * its granted hosts. This isolate runs no plugin code. It hands what comes from the server to the
+ * worker in which the plugin lives, which answers on standard output itself, and ends the process
+ * with its worker or with the server, whatever the plugin is doing.
  */
 /** Granted `host:port` entries, as the server checked them; `*` is every public address. */
 const granted = Deno.args[0] ? Deno.args[0].split(",") : [];
@@ -23,13 +24,6 @@ const worker = new Worker(import.meta.resolve("./worker.ts"), {
       import: false,
     },
   },
-});
-
-const output = Deno.stdout.writable.getWriter();
-
-worker.addEventListener("message", (message: MessageEvent<Uint8Array>) => {
-  // What the worker sends is whole frames; the server checks them as everything that comes from here.
-  output.write(message.data).catch(() => Deno.exit(1));
 });
 
 // An error that nobody caught in the worker would end this process without a word.
