@@ -4,6 +4,10 @@
  * inserts, as machines differ.
  *
  *   deno task bench:load [--events=20000] [--plugins=0,1,3] [--mixes=known,new,teams]
+ *                        [--idle=100] [--growth=10]
+ *
+ * `idle` is how many single events are timed with nothing else to do; `growth` is over how many
+ * rounds of events the server's memory is watched. 0 leaves either out.
  */
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
@@ -16,7 +20,13 @@ import { startRedis } from "../tests/services/redis.ts";
 import { bareInsertRate } from "./load/bare_inserts.ts";
 import { celeryItem, type Mix } from "./load/events.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
-import { type LoadResult, measureServer } from "./load/server_run.ts";
+import {
+  type LoadResult,
+  measureGrowth,
+  measureIdle,
+  measureServer,
+  type ServerRun,
+} from "./load/server_run.ts";
 
 const QUEUE = "posthog-plugins";
 const PREFILLED_ROWS = 100_000;
@@ -27,6 +37,8 @@ const { values } = parseArgs({
     events: { type: "string", default: "20000" },
     plugins: { type: "string", default: "0,1,3" },
     mixes: { type: "string", default: "known,new,teams" },
+    idle: { type: "string", default: "100" },
+    growth: { type: "string", default: "10" },
   },
 });
 const events = Number(values.events);
@@ -78,11 +90,43 @@ async function run(): Promise<void> {
       const result = await load(mix, events);
       console.log(line(`${name}, ${count} plugins`, result, bare));
     }
+    await idle(Number(values.idle), one, count);
   }
+  await growth(Number(values.growth), one);
+}
+
+/** One event at a time, with nothing else to do. */
+async function idle(samples: number, mix: Omit<Mix, "prefix">, plugins: number): Promise<void> {
+  if (samples <= 0) return;
+  const prefix = `idle ${plugins}`;
+  const delays = await measureIdle(
+    serverRun(0),
+    samples,
+    (serial) => redis.lpush(QUEUE, celeryItem(serial, { ...mix, prefix })),
+  );
+  const at = (share: number) => delays[Math.floor(delays.length * share)]?.toFixed(1);
+  console.log(
+    `idle, ${plugins} plugins: stored after ${at(0.5)} ms (median), ${at(0.99)} ms (p99)`,
+  );
+}
+
+/** The server's memory over many rounds of events. */
+async function growth(rounds: number, mix: Omit<Mix, "prefix">): Promise<void> {
+  if (rounds <= 0) return;
+  const fill = () => fillQueue({ ...mix, prefix: "known" }, events);
+  const memory = await measureGrowth(serverRun(events), rounds, fill);
+  console.log(
+    `resident MB after each of ${rounds} × ${events} events: ${memory.map(Math.round).join(" ")}`,
+  );
 }
 
 /** Fills the queue, then runs the real server until every event is a row. */
 async function load(mix: Mix, count: number): Promise<LoadResult> {
+  await fillQueue(mix, count);
+  return await measureServer(serverRun(count));
+}
+
+async function fillQueue(mix: Mix, count: number): Promise<void> {
   for (let start = 0; start < count; start += 1_000) {
     const items = Array.from(
       { length: Math.min(1_000, count - start) },
@@ -90,14 +134,17 @@ async function load(mix: Mix, count: number): Promise<LoadResult> {
     );
     await redis.lpush(QUEUE, ...items);
   }
-  return await measureServer({
+}
+
+function serverRun(count: number): ServerRun {
+  return {
     database,
     databaseUrl: postgres.url,
     redisUrl: redisServer.url,
     postgresPid: postgres.pid,
     baseDir: directory,
     events: count,
-  });
+  };
 }
 
 function header(): string {

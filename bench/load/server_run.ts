@@ -28,6 +28,78 @@ const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 export async function measureServer(run: ServerRun): Promise<LoadResult> {
   const before = await storedRows(run.database);
   const postgresBefore = await cpuSeconds(run.postgresPid);
+  const server = await startServer(run);
+  const first = await waitForRows(run.database, before + 1);
+  const last = await waitForRows(run.database, before + run.events);
+  // Rows are counted, not the sequence: a rolled back transaction leaves a gap in that.
+  while (await storedRows(run.database) < before + run.events) await pause(5);
+  const end = performance.now();
+  const usage = await cpuSeconds(server.pid);
+  const { peak: peakMb } = await memoryMb(server.pid);
+  const postgresAfter = await cpuSeconds(run.postgresPid);
+  await server.stop();
+  return {
+    rate: run.events / (Math.max(last, end) - first) * 1000,
+    cpu: {
+      server: usage.self,
+      hosts: usage.below,
+      postgres: total(postgresAfter) - total(postgresBefore),
+    },
+    peakMb,
+    startMs: server.startMs,
+  };
+}
+
+/**
+ * How long single events take from the queue to their row while nothing else is to do, in ms and in
+ * order of length. `push` puts one into the queue.
+ */
+export async function measureIdle(
+  run: ServerRun,
+  samples: number,
+  push: (serial: number) => Promise<unknown>,
+): Promise<number[]> {
+  const server = await startServer(run);
+  const delays: number[] = [];
+  // The first few start the plugins and fill the caches.
+  const warmUp = 10;
+  for (let serial = 0; serial < samples + warmUp; serial++) {
+    await pause(50);
+    const before = await lastId(run.database);
+    const pushed = performance.now();
+    await push(serial);
+    while (await lastId(run.database) === before) await pause(0);
+    if (serial >= warmUp) delays.push(performance.now() - pushed);
+  }
+  await server.stop();
+  return delays.toSorted((a, b) => a - b);
+}
+
+/** Resident memory in MB after each of several rounds of events, which `fill` puts into the queue. */
+export async function measureGrowth(
+  run: ServerRun,
+  rounds: number,
+  fill: () => Promise<unknown>,
+): Promise<number[]> {
+  const server = await startServer(run);
+  const memory: number[] = [];
+  for (let round = 0; round < rounds; round++) {
+    const before = await storedRows(run.database);
+    await fill();
+    while (await storedRows(run.database) < before + run.events) await pause(100);
+    memory.push((await memoryMb(server.pid)).now);
+  }
+  await server.stop();
+  return memory;
+}
+
+interface RunningServer {
+  readonly pid: number;
+  readonly startMs: number;
+  stop(): Promise<void>;
+}
+
+async function startServer(run: ServerRun): Promise<RunningServer> {
   const started = performance.now();
   const server = new Deno.Command(Deno.execPath(), {
     // As the task `start` has it.
@@ -41,33 +113,20 @@ export async function measureServer(run: ServerRun): Promise<LoadResult> {
       LOG_FORMAT: "json",
     },
     stdin: "null",
+    stdout: "null",
     stderr: "piped",
   }).spawn();
   const ready = Promise.withResolvers<number>();
   const log = readLog(server.stderr, () => ready.resolve(performance.now() - started));
-  const startMs = await ready.promise;
-
-  const first = await waitForRows(run.database, before + 1);
-  const last = await waitForRows(run.database, before + run.events);
-  // Rows are counted, not the sequence: a rolled back transaction leaves a gap in that.
-  while (await storedRows(run.database) < before + run.events) await pause(5);
-  const end = performance.now();
-  const usage = await cpuSeconds(server.pid);
-  const { peak: peakMb } = await memoryMb(server.pid);
-  const postgresAfter = await cpuSeconds(run.postgresPid);
-  server.kill("SIGTERM");
-  const { code } = await server.status;
-  const text = await log;
-  if (code !== 0) throw new Error(`the server ended with code ${code}:\n${text}`);
   return {
-    rate: run.events / (Math.max(last, end) - first) * 1000,
-    cpu: {
-      server: usage.self,
-      hosts: usage.below,
-      postgres: total(postgresAfter) - total(postgresBefore),
+    pid: server.pid,
+    startMs: await ready.promise,
+    stop: async () => {
+      server.kill("SIGTERM");
+      const { code } = await server.status;
+      const text = await log;
+      if (code !== 0) throw new Error(`the server ended with code ${code}:\n${text}`);
     },
-    peakMb,
-    startMs,
   };
 }
 
@@ -82,13 +141,15 @@ async function storedRows(database: Database): Promise<number> {
 
 /** When the sequence of ids was seen so far; asking it is no load, as counting rows would be. */
 async function waitForRows(database: Database, wanted: number): Promise<number> {
-  while (true) {
-    const rows = await database.query<{ last_value: string }>(
-      "SELECT last_value FROM posthog_event_id_seq",
-    );
-    if (Number(rows[0]?.last_value) >= wanted) return performance.now();
-    await pause(2);
-  }
+  while (await lastId(database) < wanted) await pause(2);
+  return performance.now();
+}
+
+async function lastId(database: Database): Promise<number> {
+  const rows = await database.query<{ last_value: string }>(
+    "SELECT last_value FROM posthog_event_id_seq",
+  );
+  return Number(rows[0]?.last_value);
 }
 
 async function readLog(stream: ReadableStream<Uint8Array>, onReady: () => void): Promise<string> {
