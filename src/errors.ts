@@ -30,7 +30,10 @@ export const ERROR_CODES = {
   PDK_USAGE: entry("usage", "Run 'paddock --help' for the commands and settings."),
   PDK_CONFIG_INVALID: entry("config", "Correct the named setting; 'paddock --help' lists them."),
   PDK_CONFIG_CONFLICT: entry("config", "Keep one of the named settings."),
-  PDK_STORAGE_REFUSED: entry("config", "Set DATABASE_URL, or stop what listens on that port."),
+  PDK_STORAGE_REFUSED: entry(
+    "config",
+    "See 'paddock --help' for the settings that say where events are stored.",
+  ),
   PDK_DIRECTORY_IN_USE: entry("config", "Stop the other server, or use another BASE_DIR."),
   PDK_SCHEMA_NEWER: entry("config", "Run a Paddock at least as new as the one that migrated."),
   PDK_EMBEDDED_FAILED: entry("dependency", "See the Postgres log named in the message."),

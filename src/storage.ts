@@ -4,6 +4,7 @@ import { postgresUrl, redisUrl } from "./config/connections.ts";
 import {
   chooseStorage,
   DEFAULT_PORTS,
+  recordedStorage,
   recordStorage,
   storageSettings,
 } from "./config/storage_choice.ts";
@@ -74,15 +75,13 @@ export async function openStorage(
     }
     throw new PaddockError(
       "PDK_STORAGE_REFUSED",
-      `nothing is configured, and something listens on port ${DEFAULT_PORTS.postgres} or ` +
-        `${DEFAULT_PORTS.redis}, but ${redact(databaseUrl)} cannot be used (${
-          errorMessage(error)
-        }): ` +
-        "set DATABASE_URL and REDIS_URL, or stop what listens there to get embedded storage",
+      `nothing is configured, and ${await whyExternal(baseDir)}, but ${redact(databaseUrl)} ` +
+        `cannot be used (${errorMessage(error)})`,
       { cause: error },
     );
   }
-  await recordStorage(baseDir, "external");
+  // A command that was pointed at a database says nothing about what the server here is to use.
+  if (role === "server") await recordStorage(baseDir, "external");
   return {
     kind: "external",
     database,
@@ -93,4 +92,14 @@ export async function openStorage(
     }`,
     close: () => database.close(),
   };
+}
+
+/** What made this an external storage although no setting asks for one, and the way out. */
+async function whyExternal(baseDir: string): Promise<string> {
+  if (await recordedStorage(baseDir) === "external") {
+    return `a server ran here on an external database before: set DATABASE_URL and REDIS_URL ` +
+      `again, or remove ${baseDir}/.paddock/storage.json to start with an embedded, empty one`;
+  }
+  return `something listens on port ${DEFAULT_PORTS.postgres} or ${DEFAULT_PORTS.redis}: set ` +
+    "DATABASE_URL and REDIS_URL, or stop what listens there to get embedded storage";
 }

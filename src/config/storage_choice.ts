@@ -40,7 +40,7 @@ export function decideStorage(situation: StorageSituation): StorageChoice {
 export async function chooseStorage(
   options: { readonly baseDir: string; readonly explicit: ReadonlySet<SettingName> },
 ): Promise<StorageChoice> {
-  const recorded = await readRecord(options.baseDir);
+  const recorded = await recordedStorage(options.baseDir);
   const [postgresAnswers, redisAnswers] = await Promise.all([
     answers(DEFAULT_PORTS.postgres),
     answers(DEFAULT_PORTS.redis),
@@ -58,7 +58,7 @@ export async function chooseStorage(
 
 /** Writes the choice down for later starts, unless one stands there already. */
 export async function recordStorage(baseDir: string, choice: StorageChoice): Promise<void> {
-  if (await readRecord(baseDir) !== null) return;
+  if (await recordedStorage(baseDir) !== null) return;
   await Deno.mkdir(`${baseDir}/.paddock`, { recursive: true });
   await Deno.writeTextFile(recordPath(baseDir), `${JSON.stringify({ storage: choice })}\n`);
 }
@@ -67,7 +67,8 @@ function recordPath(baseDir: string): string {
   return `${baseDir}/.paddock/storage.json`;
 }
 
-async function readRecord(baseDir: string): Promise<StorageChoice | null> {
+/** What was decided for this folder before, or null. */
+export async function recordedStorage(baseDir: string): Promise<StorageChoice | null> {
   let text: string;
   try {
     text = await Deno.readTextFile(recordPath(baseDir));

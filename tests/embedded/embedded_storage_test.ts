@@ -1,12 +1,17 @@
 /** The server on its own Postgres, treated as a machine treats it. */
 import assert from "node:assert/strict";
-import { recordStorage } from "../../src/config/storage_choice.ts";
+import { runCommand } from "../../src/cli/commands.ts";
+import { recordStorage, type StorageChoice } from "../../src/config/storage_choice.ts";
+import { createTestDatabase } from "../services/database.ts";
 import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 
-async function withFolder(run: (baseDir: string) => Promise<void>): Promise<void> {
+async function withFolder(
+  run: (baseDir: string) => Promise<void>,
+  recorded: StorageChoice | null = "embedded",
+): Promise<void> {
   const baseDir = await Deno.makeTempDir();
   await Deno.chmod(baseDir, 0o755);
-  await recordStorage(baseDir, "embedded");
+  if (recorded !== null) await recordStorage(baseDir, recorded);
   await run(baseDir);
   await Deno.remove(baseDir, { recursive: true });
 }
@@ -74,4 +79,19 @@ Deno.test("what a killed server left running is adopted, and stopped in the end"
     assert.equal(await second.stop(), 0);
     await assert.rejects(Deno.stat(pidFile), Deno.errors.NotFound);
   });
+});
+
+Deno.test("after an external database nothing silently starts an empty one", async () => {
+  await withFolder(async (baseDir) => {
+    await using test = await createTestDatabase();
+    const external = { BASE_DIR: baseDir, DATABASE_URL: test.url, REDIS_URL: "none" };
+    assert.equal(await runCommand(["teams", "list"], external, { print() {}, complain() {} }), 0);
+    await assert.rejects(Deno.stat(`${baseDir}/.paddock`), Deno.errors.NotFound, "by a command");
+    const server = await startServerProcess(external);
+    assert.equal(await server.stop(), 0);
+    await assert.rejects(startServerProcess({ BASE_DIR: baseDir }), (error: Error) => {
+      assert.match(error.message, /external database before: set DATABASE_URL/);
+      return true;
+    });
+  }, null);
 });
