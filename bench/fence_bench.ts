@@ -4,6 +4,8 @@
  * is what `postMessage` does with an event), the other as JSON texts. One iteration is one batch:
  * events/s is the batch size by iter/s.
  */
+import pLimit from "p-limit";
+import { Breaker } from "../src/plugins/breaker/breaker.ts";
 import { RUNTIME_FOLDER } from "../src/plugins/hosts/host_command.ts";
 import { PluginHost } from "../src/plugins/hosts/plugin_host.ts";
 import type { PluginSpec } from "../src/plugins/types.ts";
@@ -32,6 +34,7 @@ const spec: PluginSpec = {
   name: "Bench",
   digest: "bench",
   organizationId: "00000000-0000-0000-0000-000000000001",
+  isolatedConfigId: null,
   code: {
     files: new Map([[
       "index.js",
@@ -61,11 +64,14 @@ function startHost(): PluginHost {
     limits: { heapMb: 128, dataMb: 1_600, nice: 0 },
     logLinesPerSecond: 100,
     idleMs: 0,
+    slowLaneEvents: 500,
     instanceId: "bench",
   }, {
     log: { write: () => {} },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
     api: { call: () => Promise.resolve([]) },
+    breaker: new Breaker(),
+    starts: pLimit(4),
   });
 }
 

@@ -5,6 +5,8 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { PluginChains } from "./pipeline/plugin_chains.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
+import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
+import { Breakers } from "./plugins/breaker/breakers.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
 import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
@@ -41,6 +43,8 @@ export async function startPlugins(
     ? new PostgresPluginCache(database)
     : new RedisPluginCache(redisUrl);
   started.push("plugin cache", () => cache.close());
+  const breakers = new Breakers(new BreakerTable(database));
+  started.push("plugin breakers", () => breakers.close());
   const hosts = new PluginHosts({
     runtime: RUNTIME_FOLDER,
     taskTimeoutMs: config.TASK_TIMEOUT * 1000,
@@ -52,8 +56,15 @@ export async function startPlugins(
     },
     logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
     idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
+    slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
+    startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
     instanceId,
-  }, { log: pluginLog, reports, api: new StoredPluginApi(cache, new PluginStorage(database)) });
+  }, {
+    log: pluginLog,
+    reports,
+    api: new StoredPluginApi(cache, new PluginStorage(database)),
+    breakers,
+  });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(
     { database, grants: new PluginGrants(database), log: pluginLog, reports },
@@ -64,7 +75,11 @@ export async function startPlugins(
       isolation: config.PLUGIN_ISOLATION,
     },
   );
-  const reloader: Reloader = new Reloader(async () => hosts.apply(await registry.load()));
+  const reloader: Reloader = new Reloader(async () => {
+    const specs = await registry.load();
+    await breakers.sync(specs);
+    hosts.apply(specs);
+  });
   await reloader.now();
   started.push("plugin reload", () => reloader.stop());
 

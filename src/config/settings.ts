@@ -229,6 +229,18 @@ export const SETTINGS = {
     "A plugin process without work for so long is ended; 0 is never.",
     { min: 0, integer: true },
   ),
+  PLUGIN_STARTS_AT_ONCE: number(
+    "Plugins",
+    4,
+    "Plugin processes that start at the same time, at most.",
+    { min: 1, integer: true },
+  ),
+  PLUGIN_SLOW_LANE_EVENTS: number(
+    "Plugins",
+    500,
+    "Events that may wait for a plugin in the slow lane; those beyond pass it by.",
+    { min: 1, integer: true },
+  ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
     "",

@@ -39,6 +39,8 @@ export interface PluginSpec {
   readonly digest: string;
   /** Configs of two organisations never share a process: one spec per plugin and organisation. */
   readonly organizationId: string;
+  /** The only config, where `PLUGIN_ISOLATION=config` keeps it to itself; otherwise null. */
+  readonly isolatedConfigId: number | null;
   readonly code: PluginCode;
   /** Granted `host:port` or `*.host:port` entries, validated. */
   readonly grants: readonly string[];

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { StoredPluginApi } from "../../src/plugins/api/plugin_api.ts";
+import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { PluginGrants } from "../../src/plugins/grants/plugin_grants.ts";
-import { RUNTIME_FOLDER } from "../../src/plugins/hosts/host_command.ts";
 import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "../../src/plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "../../src/plugins/logs/plugin_report_writer.ts";
@@ -12,7 +12,7 @@ import { PluginRegistry } from "../../src/plugins/registry/plugin_registry.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { PostgresPluginCache } from "../../src/stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
-import { pluginEvent, propertiesOf } from "../plugins/fence.ts";
+import { pluginEvent, propertiesOf, TEST_HOST_OPTIONS } from "../plugins/fence.ts";
 import { createTestCommands } from "./command_run.ts";
 
 const PROJECT = fileURLToPath(import.meta.resolve("../../"));
@@ -21,18 +21,11 @@ const PROJECT = fileURLToPath(import.meta.resolve("../../"));
 async function pluginsOf(database: Database, baseDir = PROJECT) {
   const log = new PluginLogWriter(database, randomUUID());
   const reports = new PluginReportWriter(database, () => {});
-  const hosts = new PluginHosts({
-    taskTimeoutMs: 30_000,
-    tasksPerWorker: 10,
-    runtime: RUNTIME_FOLDER,
-    limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
-    logLinesPerSecond: 100,
-    idleMs: 0,
-    instanceId: "test",
-  }, {
+  const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, taskTimeoutMs: 30_000 }, {
     log,
     reports,
     api: new StoredPluginApi(new PostgresPluginCache(database), new PluginStorage(database)),
+    breakers: new Breakers(null),
   });
   const registry = new PluginRegistry(
     { database, grants: new PluginGrants(database), log, reports },

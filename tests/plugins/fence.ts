@@ -1,8 +1,8 @@
 /** Plugins in the real fence, without a database: for tests of the fence itself. */
 import type { ChainOutcome } from "../../src/pipeline/plugin_chains.ts";
 import { RUNTIME_FOLDER } from "../../src/plugins/hosts/host_command.ts";
-import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
-import type { PluginHostOptions } from "../../src/plugins/hosts/plugin_host.ts";
+import { Breakers } from "../../src/plugins/breaker/breakers.ts";
+import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type {
   PluginApi,
   PluginCapabilities,
@@ -36,6 +36,19 @@ export interface TestFence extends AsyncDisposable {
   run(events: readonly Record<string, unknown>[], teamId?: number): Promise<ChainOutcome[]>;
 }
 
+/** Short deadlines, small processes. */
+export const TEST_HOST_OPTIONS: PluginHostsOptions = {
+  taskTimeoutMs: 1_000,
+  tasksPerWorker: 10,
+  runtime: RUNTIME_FOLDER,
+  limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
+  logLinesPerSecond: 100,
+  idleMs: 0,
+  slowLaneEvents: 500,
+  startsAtOnce: 4,
+  instanceId: "test",
+};
+
 /** Answers nothing: for plugins that ask for nothing. */
 const NO_API: PluginApi = {
   call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
@@ -57,6 +70,7 @@ export function specOf(plugin: TestPlugin, id: number): PluginSpec {
     name,
     digest: `plugin ${name} ID ${id}`,
     organizationId: "00000000-0000-0000-0000-000000000001",
+    isolatedConfigId: null,
     code: {
       files: new Map(Object.entries({ "index.js": plugin.source, ...plugin.files })),
       main: "index.js",
@@ -71,22 +85,14 @@ export function specOf(plugin: TestPlugin, id: number): PluginSpec {
 /** Fences the plugins, in this order, with short deadlines. */
 export function fence(
   plugins: readonly TestPlugin[],
-  options: Partial<PluginHostOptions> = {},
+  options: Partial<PluginHostsOptions> = {},
   api: PluginApi = NO_API,
+  breakers = new Breakers(null),
 ): TestFence {
   const log: PluginLogEntry[] = [];
   const failures: TestFence["failures"] = [];
   const loaded = new Map<number, PluginCapabilities>();
-  const hosts = new PluginHosts({
-    taskTimeoutMs: 1_000,
-    tasksPerWorker: 10,
-    runtime: RUNTIME_FOLDER,
-    limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
-    logLinesPerSecond: 100,
-    idleMs: 0,
-    instanceId: "test",
-    ...options,
-  }, {
+  const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options }, {
     log: { write: (entry) => log.push(entry) },
     reports: {
       failed: (configId, failure) => failures.push({ configId, failure }),
@@ -94,6 +100,7 @@ export function fence(
       gaveUp: () => {},
     },
     api,
+    breakers,
   });
   hosts.apply(plugins.map((plugin, index) => specOf(plugin, index + 1)));
   return {

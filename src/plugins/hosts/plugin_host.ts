@@ -2,7 +2,7 @@
  * One plugin as the server sees it: frames in, results out, whatever happens to the process behind
  * it. A crash costs the event that caused it; the others are done again.
  */
-import { Buffer } from "node:buffer";
+import type { LimitFunction } from "p-limit";
 import {
   type ApiCall,
   decodeResults,
@@ -12,24 +12,20 @@ import {
   type Frame,
   FrameType,
   type LoadReport,
-  type LoadRequest,
   type LogLine,
   type PluginError,
   ResultStatus,
   type SetupReport,
 } from "../../../plugins_runtime/frames.ts";
 import { errorMessage } from "../../errors.ts";
-import type {
-  PluginApi,
-  PluginConfig,
-  PluginLog,
-  PluginLogEntry,
-  PluginReports,
-  PluginSpec,
-} from "../types.ts";
-import { Breaker } from "./breaker.ts";
-import { HostProcess } from "./host_process.ts";
+import type { Breaker, BreakerState } from "../breaker/breaker.ts";
+import type { PluginApi, PluginConfig, PluginLog, PluginReports, PluginSpec } from "../types.ts";
 import type { HostLimits } from "./host_command.ts";
+import { HostProcess } from "./host_process.ts";
+import { failure, Job, passedBy } from "./job.ts";
+import { loadFrame } from "./load_request.ts";
+import { PluginMessages } from "./plugin_messages.ts";
+import { SetupAttempts } from "./setup_attempts.ts";
 
 export interface PluginHostOptions {
   readonly taskTimeoutMs: number;
@@ -40,6 +36,8 @@ export interface PluginHostOptions {
   readonly logLinesPerSecond: number;
   /** Without work for so long its process is ended; 0 is never. */
   readonly idleMs: number;
+  /** Events that may wait for a plugin in the slow lane; those beyond pass it by. */
+  readonly slowLaneEvents: number;
   /** Shown in the plugin's log. */
   readonly instanceId: string;
 }
@@ -48,33 +46,18 @@ export interface PluginHostParts {
   readonly log: PluginLog;
   readonly reports: PluginReports;
   readonly api: PluginApi;
-}
-
-/** Events of one config on their way through, and what came back so far. */
-interface Job {
-  readonly id: number;
-  readonly configId: number;
-  readonly texts: readonly Uint8Array[];
-  readonly bytes: number;
-  readonly results: (EventResult | undefined)[];
-  missing: number;
-  /** Crashes that this job was the first in line for. */
-  strikes: number;
-  readonly done: (results: EventResult[]) => void;
+  readonly breaker: Breaker;
+  /** Bounds how many processes start at once, over all plugins. */
+  readonly starts: LimitFunction;
 }
 
 /** Frames and bytes that are with the process at a time, so that it never waits for the next. */
 const IN_FLIGHT = 64;
 const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
-/** Crashes within one job after which its other events pass the plugin by. */
-const MAX_STRIKES = 3;
+/** Work on one frame for over this share of the deadline is slow. */
+const SLOW_SHARE = 1 / 3;
 
-/** Setup is tried this often, waiting 3 s, 6 s, 12 s … in between, as the server before did. */
-const SETUP_ATTEMPTS = 10;
-const SETUP_FIRST_WAIT_MS = 3_000;
-
-const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -83,14 +66,19 @@ export class PluginHost {
   readonly #configs: ReadonlyMap<number, PluginConfig>;
   readonly #options: PluginHostOptions;
   readonly #parts: PluginHostParts;
-  readonly #breaker = new Breaker();
+  readonly #messages: PluginMessages;
+  readonly #setups = new SetupAttempts();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   /** Jobs in order; those with the process are at its front. */
   readonly #jobs: Job[] = [];
+  #waitingEvents = 0;
   #sent = 0;
   /** While a crash is looked into, its job's events go one by one. */
   #single: { readonly job: Job; readonly index: number } | null = null;
   #process: HostProcess | null = null;
+  #isStarting = false;
+  /** Lets the next process start; while this one loads it counts as starting. */
+  #started: () => void = () => {};
   #isLoaded = false;
   #loadError: PluginError | null = null;
   /** Null until the code was loaded once. */
@@ -99,16 +87,17 @@ export class PluginHost {
   #crashes = 0;
   #respawnAt = 0;
   #lastWork = performance.now();
+  #lastDone = 0;
   #stopped = false;
   #tornDown: (() => void) | null = null;
   /** The frames of calls are worked off one after the other, in the plugin's order. */
   #calls: Promise<void> = Promise.resolve();
-  readonly #setupFailures = new Map<number, number>();
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
+    this.#messages = new PluginMessages(spec, parts.log, parts.reports);
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
   }
 
@@ -124,30 +113,28 @@ export class PluginHost {
 
   /** Starts the process ahead of the first event. */
   start(): void {
-    if (this.#process === null && !this.#stopped) this.#spawn();
+    if (this.#parts.breaker.state(performance.now()) !== "disabled") this.#spawn();
   }
 
   /** Results in input order. Never rejects: what the plugin does is in the results. */
   process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[]> {
     const now = performance.now();
     this.#lastWork = now;
-    if (this.#stopped) return Promise.resolve(allWith(texts, ResultStatus.PassedBy));
-    if (this.#loadError !== null) return Promise.resolve(allWith(texts, ResultStatus.PassedBy));
-    if (this.#breaker.isPaused(now)) {
-      const error = { message: "the plugin is paused after repeated crashes" };
-      return Promise.resolve(texts.map((_, index) => failure(index, error)));
+    const state = this.#parts.breaker.state(now);
+    if (this.#stopped || this.#loadError !== null || state === "disabled") {
+      return Promise.resolve(texts.map((_, index) => passedBy(index)));
     }
-    return new Promise((done) => {
-      this.#jobs.push({
-        id: this.#nextId++,
-        configId,
-        texts,
-        bytes: texts.reduce((sum, text) => sum + text.byteLength, 0),
-        results: new Array<EventResult | undefined>(texts.length).fill(undefined),
-        missing: texts.length,
-        strikes: 0,
-        done,
-      });
+    const refusal = this.#refusal(state, texts.length);
+    if (refusal !== null) {
+      return Promise.resolve(texts.map((_, index) => failure(index, { message: refusal })));
+    }
+    this.#waitingEvents += texts.length;
+    return new Promise((resolve) => {
+      const done = (results: EventResult[]) => {
+        this.#waitingEvents -= texts.length;
+        resolve(results);
+      };
+      this.#jobs.push(new Job(this.#nextId++, configId, texts, done));
       this.#pump();
     });
   }
@@ -163,7 +150,16 @@ export class PluginHost {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#end(patienceMs);
-    for (const job of this.#jobs.splice(0)) job.done(completed(job, ResultStatus.PassedBy));
+    for (const job of this.#jobs.splice(0)) job.finish();
+  }
+
+  /** Why events pass the plugin by in this state; null where they do not. */
+  #refusal(state: BreakerState, count: number): string | null {
+    if (state === "paused") return "the plugin is paused after repeated crashes";
+    const { slowLaneEvents } = this.#options;
+    if (state !== "slow" || this.#jobs.length === 0) return null;
+    if (this.#waitingEvents + count <= slowLaneEvents) return null;
+    return `the plugin is in the slow lane and ${this.#waitingEvents} events wait for it`;
   }
 
   async #end(patienceMs: number): Promise<void> {
@@ -174,17 +170,32 @@ export class PluginHost {
       this.#tornDown = resolve;
       process.send(encodeFrame(FrameType.Teardown, 0));
       await Promise.race([promise, process.gone(), this.#wait(patienceMs)]);
-      this.#system("INFO", "Plugin unloaded");
+      this.#messages.system("INFO", "Plugin unloaded");
     }
     if (this.#process === process) this.#process = null;
     this.#isLoaded = false;
     this.#sent = 0;
+    this.#started();
     process.kill("it was unloaded");
     await process.gone();
   }
 
+  /** Starts the process as soon as few enough others are starting. */
   #spawn(): void {
-    const { runtime, limits, taskTimeoutMs, tasksPerWorker, logLinesPerSecond } = this.#options;
+    if (this.#process !== null || this.#isStarting || this.#stopped) return;
+    this.#isStarting = true;
+    this.#parts.starts(() => {
+      this.#isStarting = false;
+      if (this.#process !== null || this.#stopped) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#started = resolve;
+      this.#spawnNow();
+      return promise;
+    });
+  }
+
+  #spawnNow(): void {
+    const { runtime, limits, taskTimeoutMs } = this.#options;
     const process: HostProcess = new HostProcess(
       { runtime, limits, grants: this.spec.grants, silenceMs: taskTimeoutMs },
       {
@@ -199,26 +210,8 @@ export class PluginHost {
     this.#process = process;
     this.#isLoaded = false;
     this.#sent = 0;
-    const request: LoadRequest = {
-      pluginName: this.spec.name,
-      files: Object.fromEntries(this.spec.code.files),
-      main: this.spec.code.main,
-      configs: this.spec.configs.map((config) => ({
-        id: config.id,
-        teamId: config.teamId,
-        config: config.config,
-        attachments: Object.fromEntries(
-          Object.entries(config.attachments).map(([key, { contents, ...names }]) => [key, {
-            ...names,
-            contents: Buffer.from(contents).toString("base64"),
-          }]),
-        ),
-      })),
-      taskTimeoutMs,
-      tasksPerWorker,
-      logLinesPerSecond,
-    };
-    process.send(encodeFrame(FrameType.Load, 0, encoder.encode(JSON.stringify(request))));
+    this.#setups.restarted();
+    process.send(loadFrame(this.spec, this.#options));
     process.setBusy(true);
   }
 
@@ -238,6 +231,7 @@ export class PluginHost {
       const job = this.#jobs[this.#sent] as Job;
       bytes += job.bytes;
       if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) break;
+      job.sentAt = performance.now();
       this.#process.send(encodeEvents(job.id, job.configId, job.texts));
       this.#sent++;
     }
@@ -247,9 +241,10 @@ export class PluginHost {
   /** After a crash: one event, alone, so that the next crash says which it was. */
   #pumpSingle(job: Job, process: HostProcess): void {
     if (this.#single !== null) return;
-    const index = job.results.findIndex((result) => result === undefined);
+    const index = job.firstMissing;
     this.#single = { job, index };
     this.#sent = 1;
+    job.sentAt = performance.now();
     process.send(encodeEvents(job.id, job.configId, [job.texts[index] as Uint8Array]));
     process.setBusy(true);
   }
@@ -262,7 +257,7 @@ export class PluginHost {
         case FrameType.Calls:
           return this.#receiveCalls(id, json(payload) as ApiCall[], process);
         case FrameType.Log:
-          return this.#receiveLog(json(payload) as LogLine[]);
+          return this.#messages.lines(json(payload) as LogLine[]);
         case FrameType.Loaded:
           return this.#receiveLoaded(json(payload) as LoadReport, process);
         case FrameType.SetupDone:
@@ -280,25 +275,42 @@ export class PluginHost {
     const position = this.#jobs.findIndex((job) => job.id === id);
     if (position === -1 || position >= this.#sent) return;
     const job = this.#jobs[position] as Job;
+    const alone = this.#single?.job === job ? this.#single.index : null;
     for (const result of results) {
-      const index = this.#single?.job === job ? this.#single.index : result.index;
-      if (index >= job.texts.length || job.results[index] !== undefined) continue;
-      job.results[index] = { ...result, index };
-      job.missing--;
-      if (result.status === ResultStatus.Failed) this.#reportFailure(job, index, result);
+      const placed = alone === null ? result : { ...result, index: alone };
+      if (!job.take(placed)) continue;
+      if (placed.status === ResultStatus.Failed) {
+        this.#messages.eventFailed(job.configId, job.texts[placed.index] as Uint8Array, placed);
+      }
     }
     this.#single = null;
-    if (job.missing === 0) {
+    if (job.isComplete) {
       this.#jobs.splice(position, 1);
       this.#sent--;
       this.#crashes = 0;
-      this.#breaker.succeeded(performance.now());
-      job.done(job.results as EventResult[]);
+      this.#weigh(job);
+      job.finish();
     } else if (job.strikes > 0) {
       this.#sent--;
     }
     if (this.#sent === 0) this.#process?.setBusy(false);
     this.#pump();
+  }
+
+  /** What the time that a job took says about the plugin. */
+  #weigh(job: Job): void {
+    const now = performance.now();
+    const took = now - Math.max(job.sentAt, this.#lastDone);
+    this.#lastDone = now;
+    const { breaker } = this.#parts;
+    const { taskTimeoutMs } = this.#options;
+    // A slow setup is not slow work.
+    if (!this.#setups.isSettled(job.configId)) return;
+    const reason = `${job.texts.length} events took it ${(took / 1000).toFixed(1)} s`;
+    if (took >= taskTimeoutMs) this.#announce(breaker.strike(now, reason), reason);
+    else if (took > taskTimeoutMs * SLOW_SHARE) {
+      this.#announce(breaker.dawdled(now, reason), reason);
+    } else this.#announce(breaker.worked(now), reason);
   }
 
   #receiveCalls(id: number, calls: readonly ApiCall[], process: HostProcess): void {
@@ -312,30 +324,20 @@ export class PluginHost {
     });
   }
 
-  #receiveLog(lines: readonly LogLine[]): void {
-    for (const { configId, type, message } of lines) {
-      const source = configId === null ? "PLUGIN" : "CONSOLE";
-      const configs = configId === null ? this.spec.configs : [this.#configs.get(configId)];
-      for (const config of configs) {
-        if (config === undefined) continue;
-        this.#log(config, source, LOG_TYPES.has(type) ? type : "LOG", String(message));
-      }
-    }
-  }
-
   #receiveLoaded(report: LoadReport, process: HostProcess): void {
+    this.#started();
     process.setBusy(false);
     if (report.error !== null) {
       this.#loadError = report.error;
       const message = report.error.stack ?? report.error.message;
-      this.#system(
+      this.#messages.system(
         "ERROR",
         `Plugin failed to load (instance ID ${this.#options.instanceId}). ${message}`,
       );
       for (const { id } of this.spec.configs) {
         this.#parts.reports.failed(id, { ...report.error, time: new Date().toISOString() });
       }
-      for (const job of this.#jobs.splice(0)) job.done(completed(job, ResultStatus.PassedBy));
+      for (const job of this.#jobs.splice(0)) job.finish();
       this.#end(0);
       return;
     }
@@ -353,115 +355,96 @@ export class PluginHost {
   }
 
   #receiveSetup({ configId, error }: SetupReport): void {
-    const config = this.#configs.get(configId);
-    if (config === undefined) return;
+    if (!this.#configs.has(configId)) return;
     const { instanceId } = this.#options;
-    if (error === null) {
-      this.#setupFailures.delete(configId);
-      this.#log(config, "SYSTEM", "INFO", `Plugin loaded (instance ID ${instanceId}).`);
-      return;
-    }
-    const failures = (this.#setupFailures.get(configId) ?? 0) + 1;
-    this.#setupFailures.set(configId, failures);
-    this.#parts.reports.failed(configId, { ...error, time: new Date().toISOString() });
+    const outcome = this.#setups.ended(configId, error);
+    if (error !== null) this.#messages.failed(configId, error);
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
-    this.#log(config, "PLUGIN", "ERROR", error.stack ?? error.message);
-    if (failures >= SETUP_ATTEMPTS) {
-      this.#log(
-        config,
-        "SYSTEM",
-        "ERROR",
-        `${failed} Disabling it due to too many retries – tried to load it ${SETUP_ATTEMPTS} times before giving up.`,
-      );
-      this.#parts.reports.gaveUp(configId);
-      return;
+    switch (outcome.kind) {
+      case "ready":
+        this.#messages.systemFor(configId, "INFO", `Plugin loaded (instance ID ${instanceId}).`);
+        return;
+      case "give up":
+        this.#messages.systemFor(
+          configId,
+          "ERROR",
+          `${failed} Disabling it due to too many retries – tried to load it ${outcome.attempts} times before giving up.`,
+        );
+        this.#parts.reports.gaveUp(configId);
+        return;
+      case "retry":
+        this.#messages.systemFor(
+          configId,
+          "ERROR",
+          `${failed} Retrying in ${outcome.waitMs / 1000} s.`,
+        );
+        this.#later(outcome.waitMs, () => {
+          const payload = encoder.encode(JSON.stringify({ configId }));
+          if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
+        });
     }
-    const wait = SETUP_FIRST_WAIT_MS * 2 ** (failures - 1);
-    this.#log(config, "SYSTEM", "ERROR", `${failed} Retrying in ${wait / 1000} s.`);
-    this.#later(wait, () => {
-      const payload = encoder.encode(JSON.stringify({ configId }));
-      if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
-    });
   }
 
   /** The process died under its work, or before it had any. */
   #crashed(reason: string): void {
     this.#process = null;
     this.#isLoaded = false;
-    const single = this.#single;
+    const alone = this.#single?.index ?? null;
     this.#single = null;
     this.#sent = 0;
+    this.#started();
     if (this.#stopped) return;
     const now = performance.now();
+    this.#lastDone = now;
     this.#crashes++;
     this.#respawnAt = now + Math.min(50 * 2 ** this.#crashes, 10_000);
-    this.#system("ERROR", `Plugin stopped: ${reason}.`);
+    this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     const [job] = this.#jobs;
-    if (job !== undefined) this.#blame(job, single?.index ?? null, reason);
-    const pause = this.#breaker.strike(now);
-    if (pause !== null) {
-      this.#system("ERROR", `Plugin paused for ${pause / 1000} s after repeated crashes.`);
-      const error = { message: `the plugin is paused: ${reason}` };
-      for (const waiting of this.#jobs.splice(0)) {
-        waiting.done(waiting.results.map((result, index) => result ?? failure(index, error)));
-      }
+    if (job !== undefined) this.#blame(job, alone, reason);
+    const state = this.#parts.breaker.strike(now, reason);
+    this.#announce(state, reason);
+    if (state === "paused" || state === "disabled") {
+      const error = { message: `the plugin is ${state}: ${reason}` };
+      for (const waiting of this.#jobs.splice(0)) waiting.finish((index) => failure(index, error));
       return;
     }
     this.#pump();
   }
 
-  /** Marks the event that was alone in the crash; with three strikes, all that is left of its job. */
-  #blame(job: Job, culprit: number | null, reason: string): void {
-    job.strikes++;
-    const error = { message: `the plugin stopped: ${reason}` };
-    const blamed = job.strikes > MAX_STRIKES
-      ? job.results.flatMap((result, index) => result === undefined ? [index] : [])
-      : culprit === null
-      ? job.texts.length === 1 ? [0] : []
-      : [culprit];
-    for (const index of blamed) {
-      const result = failure(index, error);
-      job.results[index] = result;
-      job.missing--;
-      this.#reportFailure(job, index, result);
+  #blame(job: Job, alone: number | null, reason: string): void {
+    for (const result of job.blame(alone, { message: `the plugin stopped: ${reason}` })) {
+      this.#messages.eventFailed(job.configId, job.texts[result.index] as Uint8Array, result);
     }
-    if (job.missing > 0) return;
+    if (!job.isComplete) return;
     this.#jobs.shift();
-    job.done(job.results as EventResult[]);
+    job.finish();
   }
 
-  #reportFailure(job: Job, index: number, result: EventResult): void {
-    const config = this.#configs.get(job.configId);
-    if (config === undefined) return;
-    let error: PluginError;
-    try {
-      error = json(result.text) as PluginError;
-    } catch {
-      error = { message: "an error that cannot be read" };
+  /** Says a change of the breaker in the plugin's log and, where it stops the plugin, its error. */
+  #announce(state: BreakerState | null, reason: string): void {
+    if (state === null) return;
+    const { id } = this.spec;
+    const { pauseMs, pauses } = this.#parts.breaker.status(performance.now());
+    switch (state) {
+      case "healthy":
+        return this.#messages.system("INFO", "Plugin is healthy again.");
+      case "slow":
+        return this.#messages.system("WARN", `Plugin put into the slow lane: ${reason}.`);
+      case "paused":
+        return this.#messages.system(
+          "ERROR",
+          `Plugin paused for ${Math.round(pauseMs / 1000)} s after repeated crashes: ${reason}.`,
+        );
+      case "disabled": {
+        const message = `Plugin disabled after ${pauses} pauses: ${reason}. ` +
+          `To try it again: paddock plugins reset ${id}`;
+        this.#messages.system("ERROR", message);
+        const time = new Date().toISOString();
+        for (const config of this.spec.configs) {
+          this.#parts.reports.failed(config.id, { message, time });
+        }
+      }
     }
-    const event = json(job.texts[index] as Uint8Array) as Record<string, unknown>;
-    this.#parts.reports.failed(job.configId, { ...error, time: new Date().toISOString(), event });
-    this.#log(config, "PLUGIN", "ERROR", error.stack ?? error.message);
-  }
-
-  #system(type: PluginLogEntry["type"], message: string): void {
-    for (const config of this.spec.configs) this.#log(config, "SYSTEM", type, message);
-  }
-
-  #log(
-    config: PluginConfig,
-    source: PluginLogEntry["source"],
-    type: PluginLogEntry["type"],
-    message: string,
-  ): void {
-    this.#parts.log.write({
-      teamId: config.teamId,
-      pluginId: config.pluginId,
-      pluginConfigId: config.id,
-      source,
-      type,
-      message,
-    });
   }
 
   #later(ms: number, run: () => void): void {
@@ -480,23 +463,6 @@ export class PluginHost {
   }
 }
 
-const LOG_TYPES: ReadonlySet<string> = new Set(["DEBUG", "LOG", "INFO", "WARN", "ERROR"]);
-
 function json(bytes: Uint8Array): unknown {
   return JSON.parse(decoder.decode(bytes));
-}
-
-function failure(index: number, error: PluginError): EventResult {
-  return { index, status: ResultStatus.Failed, text: encoder.encode(JSON.stringify(error)) };
-}
-
-function allWith(texts: readonly Uint8Array[], status: ResultStatus): EventResult[] {
-  return texts.map((_, index) => ({ index, status, text: NOTHING }));
-}
-
-function completed(job: Job, status: ResultStatus): EventResult[] {
-  return Array.from(
-    job.results,
-    (result, index) => result ?? { index, status, text: NOTHING },
-  );
 }

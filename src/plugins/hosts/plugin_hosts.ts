@@ -1,17 +1,29 @@
 /** All plugins of this server: one host each, kept in step with what is installed and granted. */
 import { getLogger } from "@logtape/logtape";
+import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
 import type { PluginSpec } from "../types.ts";
+import type { Breakers } from "../breaker/breakers.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
 
 const REAP_CHECK_MS = 5_000;
 /** How long a replaced plugin may take to finish its work and tear down. */
 const UNLOAD_MS = 5_000;
 
+export interface PluginHostsOptions extends PluginHostOptions {
+  /** Processes that start at the same time, at most. */
+  readonly startsAtOnce: number;
+}
+
+export interface PluginHostsParts extends Omit<PluginHostParts, "breaker" | "starts"> {
+  readonly breakers: Breakers;
+}
+
 export class PluginHosts {
   readonly #options: PluginHostOptions;
-  readonly #parts: PluginHostParts;
+  readonly #parts: PluginHostsParts;
+  readonly #starts: LimitFunction;
   readonly #chains = new TeamChains();
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #unloading = new Set<Promise<void>>();
@@ -19,9 +31,10 @@ export class PluginHosts {
   #hosts = new Map<string, PluginHost>();
   #applied = false;
 
-  constructor(options: PluginHostOptions, parts: PluginHostParts) {
+  constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#starts = pLimit(options.startsAtOnce);
     this.#reaper = setInterval(() => {
       const now = performance.now();
       for (const host of this.#hosts.values()) host.reapIfIdle(now);
@@ -52,7 +65,11 @@ export class PluginHosts {
         next.set(key, kept);
         continue;
       }
-      const host = new PluginHost(spec, this.#options, this.#parts);
+      const host = new PluginHost(spec, this.#options, {
+        ...this.#parts,
+        breaker: this.#parts.breakers.of(spec),
+        starts: this.#starts,
+      });
       next.set(key, host);
       if (this.#applied) host.start();
     }

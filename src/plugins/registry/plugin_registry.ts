@@ -128,6 +128,7 @@ export class PluginRegistry {
           name: plugin.row.name ?? `plugin ${row.pluginId}`,
           digest: pluginDigest(plugin.row),
           organizationId: row.organizationId,
+          isolatedConfigId: alone,
           code: loaded.source.code,
           grants: reach,
           configs,

@@ -3,6 +3,7 @@ import storage from "./paddock/0001_storage.sql" with { type: "text" };
 import inbox from "./paddock/0002_inbox.sql" with { type: "text" };
 import pluginGrants from "./paddock/0003_plugin_grants.sql" with { type: "text" };
 import cacheExecute from "./paddock/0004_cache_execute.sql" with { type: "text" };
+import pluginState from "./paddock/0005_plugin_state.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending, without gaps. */
@@ -16,4 +17,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 2, name: "inbox", sql: inbox },
   { id: 3, name: "plugin_grants", sql: pluginGrants },
   { id: 4, name: "cache_execute", sql: cacheExecute },
+  { id: 5, name: "plugin_state", sql: pluginState },
 ];

@@ -1,0 +1,95 @@
+/** Events of one config on their way through a plugin host, and what came back so far. */
+import {
+  type EventResult,
+  type PluginError,
+  ResultStatus,
+} from "../../../plugins_runtime/frames.ts";
+
+const NOTHING = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** Crashes within one job after which its other events pass the plugin by. */
+const MAX_STRIKES = 3;
+
+export class Job {
+  readonly id: number;
+  readonly configId: number;
+  readonly texts: readonly Uint8Array[];
+  readonly bytes: number;
+  /** Of the monotonic clock, when it was last given to the process. */
+  sentAt = 0;
+  /** Crashes that this job was the first in line for. */
+  strikes = 0;
+  readonly #results: (EventResult | undefined)[];
+  readonly #done: (results: EventResult[]) => void;
+  #missing: number;
+
+  /** @param done called once, with a result for every text, in order */
+  constructor(
+    id: number,
+    configId: number,
+    texts: readonly Uint8Array[],
+    done: (results: EventResult[]) => void,
+  ) {
+    this.id = id;
+    this.configId = configId;
+    this.texts = texts;
+    this.bytes = texts.reduce((sum, text) => sum + text.byteLength, 0);
+    this.#results = new Array<EventResult | undefined>(texts.length).fill(undefined);
+    this.#missing = texts.length;
+    this.#done = done;
+  }
+
+  get isComplete(): boolean {
+    return this.#missing === 0;
+  }
+
+  /** The first event without a result. */
+  get firstMissing(): number {
+    return this.#results.findIndex((result) => result === undefined);
+  }
+
+  /** Takes a result; false where it is not for an event that waits for one. */
+  take(result: EventResult): boolean {
+    const { index } = result;
+    if (index >= this.texts.length || this.#results[index] !== undefined) return false;
+    this.#results[index] = result;
+    this.#missing--;
+    return true;
+  }
+
+  /**
+   * Marks who is to blame for a crash: the event that was alone in the process, or, after several,
+   * everything that is left. Returns the results it made.
+   * @param alone index of the only event that the process had, if there was only one
+   */
+  blame(alone: number | null, error: PluginError): EventResult[] {
+    this.strikes++;
+    const culprit = alone ?? (this.texts.length === 1 ? 0 : null);
+    const blamed = this.strikes > MAX_STRIKES
+      ? this.#missingIndices()
+      : culprit === null
+      ? []
+      : [culprit];
+    return blamed.map((index) => failure(index, error)).filter((result) => this.take(result));
+  }
+
+  /** Hands the results on; events without one get this. */
+  finish(rest: (index: number) => EventResult = passedBy): void {
+    this.#done(Array.from(this.#results, (result, index) => result ?? rest(index)));
+  }
+
+  #missingIndices(): number[] {
+    return this.#results.flatMap((result, index) => result === undefined ? [index] : []);
+  }
+}
+
+/** The event goes on as it was, marked with the plugin's failure. */
+export function failure(index: number, error: PluginError): EventResult {
+  return { index, status: ResultStatus.Failed, text: encoder.encode(JSON.stringify(error)) };
+}
+
+/** The event goes on as it was: the plugin had no say. */
+export function passedBy(index: number): EventResult {
+  return { index, status: ResultStatus.PassedBy, text: NOTHING };
+}

@@ -1,0 +1,28 @@
+import { Buffer } from "node:buffer";
+import { encodeFrame, FrameType, type LoadRequest } from "../../../plugins_runtime/frames.ts";
+import type { PluginSpec } from "../types.ts";
+
+/** The first frame of a plugin's process: its code and the configs it runs for. */
+export function loadFrame(
+  spec: PluginSpec,
+  limits: Pick<LoadRequest, "taskTimeoutMs" | "tasksPerWorker" | "logLinesPerSecond">,
+): Uint8Array {
+  const request: LoadRequest = {
+    pluginName: spec.name,
+    files: Object.fromEntries(spec.code.files),
+    main: spec.code.main,
+    configs: spec.configs.map((config) => ({
+      id: config.id,
+      teamId: config.teamId,
+      config: config.config,
+      attachments: Object.fromEntries(
+        Object.entries(config.attachments).map(([key, { contents, ...names }]) => [key, {
+          ...names,
+          contents: Buffer.from(contents).toString("base64"),
+        }]),
+      ),
+    })),
+    ...limits,
+  };
+  return encodeFrame(FrameType.Load, 0, new TextEncoder().encode(JSON.stringify(request)));
+}

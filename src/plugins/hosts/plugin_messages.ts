@@ -1,0 +1,85 @@
+/** What an operator and an author read about one plugin: its log and the error of its configs. */
+import type { EventResult, LogLine, PluginError } from "../../../plugins_runtime/frames.ts";
+import type {
+  PluginConfig,
+  PluginLog,
+  PluginLogEntry,
+  PluginReports,
+  PluginSpec,
+} from "../types.ts";
+
+const TYPES: ReadonlySet<string> = new Set(["DEBUG", "LOG", "INFO", "WARN", "ERROR"]);
+const decoder = new TextDecoder();
+
+export class PluginMessages {
+  readonly #spec: PluginSpec;
+  readonly #configs: ReadonlyMap<number, PluginConfig>;
+  readonly #log: PluginLog;
+  readonly #reports: PluginReports;
+
+  constructor(spec: PluginSpec, log: PluginLog, reports: PluginReports) {
+    this.#spec = spec;
+    this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
+    this.#log = log;
+    this.#reports = reports;
+  }
+
+  /** Paddock's own words, in the log of every config. */
+  system(type: PluginLogEntry["type"], message: string): void {
+    for (const config of this.#spec.configs) this.#write(config, "SYSTEM", type, message);
+  }
+
+  /** Paddock's own words, in the log of one. */
+  systemFor(configId: number, type: PluginLogEntry["type"], message: string): void {
+    const config = this.#configs.get(configId);
+    if (config !== undefined) this.#write(config, "SYSTEM", type, message);
+  }
+
+  /** Lines of the plugin's own. What they claim came out of the fence, so all of it is checked. */
+  lines(lines: readonly LogLine[]): void {
+    for (const { configId, type, message } of lines) {
+      const source = configId === null ? "PLUGIN" : "CONSOLE";
+      const configs = configId === null ? this.#spec.configs : [this.#configs.get(configId)];
+      for (const config of configs) {
+        if (config === undefined) continue;
+        this.#write(config, source, TYPES.has(type) ? type : "LOG", String(message));
+      }
+    }
+  }
+
+  /** The plugin's error, in a config's log and error column. */
+  failed(configId: number, error: PluginError, event?: Record<string, unknown>): void {
+    const config = this.#configs.get(configId);
+    if (config === undefined) return;
+    const time = new Date().toISOString();
+    this.#reports.failed(configId, { ...error, time, ...(event === undefined ? {} : { event }) });
+    this.#write(config, "PLUGIN", "ERROR", error.stack ?? error.message);
+  }
+
+  /** The same, for what a result says of an event. */
+  eventFailed(configId: number, text: Uint8Array, result: EventResult): void {
+    let error: PluginError;
+    try {
+      error = JSON.parse(decoder.decode(result.text)) as PluginError;
+    } catch {
+      error = { message: "an error that cannot be read" };
+    }
+    this.failed(configId, error, JSON.parse(decoder.decode(text)) as Record<string, unknown>);
+  }
+
+  #write(
+    config: PluginConfig,
+    source: PluginLogEntry["source"],
+    type: PluginLogEntry["type"],
+    message: string,
+  ): void {
+    this.#log.write({
+      teamId: config.teamId,
+      pluginId: config.pluginId,
+      pluginConfigId: config.id,
+      source,
+      type,
+      message,
+    });
+  }
+}
