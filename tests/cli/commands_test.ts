@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { BreakerTable } from "../../src/plugins/breaker/breaker_table.ts";
 import { randomUUID } from "node:crypto";
 import { PluginGrants } from "../../src/plugins/grants/plugin_grants.ts";
 import { RELOAD_CHANNEL } from "../../src/plugins/registry/reloader.ts";
@@ -368,4 +369,35 @@ Deno.test("wrong use is exit code 2 with a word that helps; help is 0", async ()
   } finally {
     await nowhere[Symbol.asyncDispose]();
   }
+});
+
+Deno.test("plugins that are not healthy are shown with the reason, and reset", async () => {
+  await using test = await createTestCommands();
+  await writePlugin(`${test.baseDir}/p`, {
+    "plugin.json": `{"name":"Crashing"}`,
+    "index.js": "exports.processEvent = (event) => event",
+  });
+  await test.succeed("plugins", "install", `${test.baseDir}/p`);
+  assert.match(await test.succeed("plugins", "states"), /Every plugin is healthy/);
+  await new BreakerTable(test.database).save([{
+    pluginId: 1,
+    organizationId: "00000000-0000-0000-0000-000000000001",
+    configId: 0,
+    version: "1",
+    state: "paused",
+    reason: "it used more memory than it may",
+    pauses: 2,
+    pauseMs: 19_500,
+  }]);
+  assert.match(await test.succeed("plugins", "list"), /paused: it used more memory/);
+  assert.match(
+    await test.succeed("plugins", "states"),
+    /1 +Crashing +\S+ +paused +\S+Z +2 +(19|20) s +it used more memory/,
+  );
+  assert.equal(JSON.parse(await test.succeed("plugins", "states", "--json")).length, 1);
+  assert.match(await test.succeed("plugins", "reset", "Crashing"), /'Crashing' is tried again/);
+  assert.match(await test.succeed("plugins", "list"), /nobody +ok/);
+  const again = await test.run("plugins", "reset", "1");
+  assert.equal(again.code, 2);
+  assert.match(again.err, /'Crashing' is healthy: there is nothing to reset/);
 });
