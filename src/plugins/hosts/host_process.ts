@@ -9,6 +9,7 @@ import {
 import { Buffer } from "node:buffer";
 import { errorMessage } from "../../errors.ts";
 import { hostCommand, type HostLimits } from "./host_command.ts";
+import { cpuMs } from "./process_cpu.ts";
 
 export interface HostProcessOptions {
   readonly runtime: string;
@@ -26,8 +27,15 @@ export interface HostProcessEvents {
 }
 
 /** How often a host with work is asked for a sign of life, and (so many times rarer) an idle one. */
-const LOOK_MS = 250;
-const IDLE_LOOKS = 20;
+const LOOK_MS = 200;
+const IDLE_LOOKS = 25;
+
+/**
+ * A silent host that got less than this share of a processor is starved rather than stuck, and gets
+ * more time; but not for ever, as a process can also hang without using any.
+ */
+const GUILTY_SHARE = 0.25;
+const MOST_DEADLINES = 3;
 
 /** How much of what it prints to standard error is kept. */
 const MAX_STDERR = 4_000;
@@ -42,6 +50,9 @@ export class HostProcess {
   #lastSign = performance.now();
   #busy = false;
   #looks = 0;
+  /** Taken half a deadline into a silence. */
+  #suspicion: Promise<{ readonly cpu: number | null; readonly at: number }> | null = null;
+  #judgement: Promise<void> | null = null;
   #killReason: string | null = null;
   #watch: ReturnType<typeof setInterval>;
   #stderr = "";
@@ -99,14 +110,29 @@ export class HostProcess {
   #look(): void {
     this.#looks++;
     if (!this.#busy && this.#looks % IDLE_LOOKS !== 0) return;
+    const { silenceMs } = this.#options;
     const silence = performance.now() - this.#lastSign;
-    if (silence > this.#options.silenceMs) {
-      this.kill(
-        `it did not come to an end within ${this.#options.silenceMs / 1000} s and was stopped`,
-      );
-    } else {
-      this.send(encodeFrame(FrameType.Ping, 0));
-    }
+    if (silence > silenceMs) this.#judgement ??= this.#judge(silence);
+    else if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
+    else this.#suspicion = null;
+    if (silence <= silenceMs) this.send(encodeFrame(FrameType.Ping, 0));
+  }
+
+  /** Past the deadline: guilty if it had the processor, or if nothing is known to excuse it. */
+  async #judge(silence: number): Promise<void> {
+    const { silenceMs } = this.#options;
+    const verdict = `it did not come to an end within ${silenceMs / 1000} s and was stopped`;
+    if (this.#suspicion === null || silence > silenceMs * MOST_DEADLINES) return this.kill(verdict);
+    const [before, after] = [await this.#suspicion, await this.#measure()];
+    this.#judgement = null;
+    if (performance.now() - this.#lastSign < silenceMs) return;
+    const isStarved = before.cpu !== null && after.cpu !== null &&
+      after.cpu - before.cpu < (after.at - before.at) * GUILTY_SHARE;
+    if (!isStarved) this.kill(verdict);
+  }
+
+  async #measure(): Promise<{ readonly cpu: number | null; readonly at: number }> {
+    return { cpu: await cpuMs(this.pid), at: performance.now() };
   }
 
   async #run(): Promise<void> {
@@ -125,6 +151,8 @@ export class HostProcess {
     const { code, signal } = await this.#child.status;
     clearInterval(this.#watch);
     await stderr;
+    await this.#suspicion;
+    await this.#judgement;
     await this.#input.abort().catch(() => {});
     this.#events.ended(this.#killReason ?? reasonOf(code, signal, this.#stderr));
   }

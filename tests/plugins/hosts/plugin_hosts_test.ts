@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { eventually } from "../../services/eventually.ts";
 import { fence, pluginEvent, propertiesOf, specOf } from "../fence.ts";
 
 const events = (count: number) => Array.from({ length: count }, (_, index) => pluginEvent(index));
@@ -212,4 +213,57 @@ Deno.test("what did not change keeps its process, what is gone is torn down", as
   assert.equal(properties?.calls, 2);
   await fenced.hosts.stop(2_000);
   assert.equal(fenced.log.filter(({ message }) => message === "torn down").length, 2);
+});
+
+Deno.test("a host that gets no processor is not guilty, but is not waited for without end", async () => {
+  await using fenced = fence([{
+    source: `exports.processEvent = (event) => { event.properties.seen = true; return event }`,
+  }], { taskTimeoutMs: 1_200 });
+  await fenced.run(events(1));
+  const [host] = fenced.hosts.hosts;
+  const pid = host?.pid as number;
+  Deno.kill(pid, "SIGSTOP");
+  const starved = fenced.run(events(2));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  assert.equal(host?.pid, pid, "over its deadline and still there");
+  Deno.kill(pid, "SIGCONT");
+  assert.deepEqual(propertiesOf(await starved).map((each) => each?.seen), [true, true]);
+  assert.doesNotMatch(fenced.logText(), /stopped/);
+  Deno.kill(pid, "SIGSTOP");
+  const outcomes = await fenced.run(events(2));
+  assert.deepEqual(propertiesOf(outcomes).map((each) => each?.seen), [true, true]);
+  assert.notEqual(host?.pid, pid);
+  assert.match(fenced.logText(), /did not come to an end within 1\.2 s/);
+});
+
+Deno.test("plugins without events have no process; many start a few at a time", async () => {
+  const source = `exports.processEvent = (event) => event`;
+  const plugins = Array.from({ length: 200 }, (_, index) => ({ source, teamId: index }));
+  await using fenced = fence(plugins, { startsAtOnce: 2 });
+  assert.equal(fenced.hosts.hosts.filter(({ pid }) => pid !== null).length, 0);
+  let most = 0;
+  const runs = Array.from({ length: 12 }, (_, team) => fenced.run(events(1), team));
+  const watch = setInterval(() => {
+    const alive = fenced.hosts.hosts.filter(({ pid }) => pid !== null).length;
+    most = Math.max(most, alive - fenced.loaded.size);
+  }, 1);
+  const outcomes = await Promise.all(runs);
+  clearInterval(watch);
+  assert.ok(outcomes.every(([outcome]) => outcome?.succeeded.length === 1));
+  assert.equal(fenced.hosts.hosts.filter(({ pid }) => pid !== null).length, 12);
+  assert.equal(most, 2);
+});
+
+Deno.test("a process without work is ended and starts again with the next event", async () => {
+  await using fenced = fence([{
+    source: `let calls = 0;
+      exports.processEvent = (event) => { event.properties.calls = ++calls; return event }`,
+  }], { idleMs: 1 });
+  const [host] = fenced.hosts.hosts;
+  assert.deepEqual(propertiesOf(await fenced.run(events(2))).map((each) => each?.calls), [1, 2]);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  host?.reapIfIdle(performance.now());
+  await eventually(() => host?.pid === null);
+  assert.match(fenced.logText(), /Plugin unloaded/);
+  assert.deepEqual(propertiesOf(await fenced.run(events(1))).map((each) => each?.calls), [1]);
 });
