@@ -6,6 +6,7 @@
  */
 import pLimit from "p-limit";
 import { Breaker } from "../src/plugins/breaker/breaker.ts";
+import { EgressGateway } from "../src/plugins/egress/egress_gateway.ts";
 import { RUNTIME_FOLDER } from "../src/plugins/hosts/host_command.ts";
 import { PluginHost } from "../src/plugins/hosts/plugin_host.ts";
 import type { PluginSpec } from "../src/plugins/types.ts";
@@ -65,6 +66,7 @@ function startHost(): PluginHost {
     logLinesPerSecond: 100,
     idleMs: 0,
     slowLaneEvents: 500,
+    egress: { requests: 64, requestMs: 60_000, bytesPerMinute: 1e9 },
     instanceId: "bench",
   }, {
     log: { write: () => {} },
@@ -72,6 +74,8 @@ function startHost(): PluginHost {
     api: { call: () => Promise.resolve([]) },
     breaker: new Breaker(),
     starts: pLimit(4),
+    egress: new EgressGateway(() => {}),
+    refused: () => {},
   });
 }
 

@@ -44,6 +44,8 @@ export const FrameType = {
   TornDown: 106,
   /** JSON `LogLine[]`. */
   Log: 107,
+  /** JSON `{ host }`: the plugin tried to reach what it was not granted. */
+  Refused: 108,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
@@ -68,6 +70,7 @@ export interface LoadConfig {
 }
 
 export interface LoadRequest {
+  readonly pluginId: number;
   readonly pluginName: string;
   /** Path → CommonJS text. */
   readonly files: Record<string, string>;
@@ -76,6 +79,9 @@ export interface LoadRequest {
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
   readonly logLinesPerSecond: number;
+  /** The gateway through which it reaches the hosts it was granted; null where there are none. */
+  readonly egress: { readonly gateway: string; readonly secret: string } | null;
+  readonly egressLimits: { readonly requests: number; readonly requestMs: number };
 }
 
 /** What came of loading the code; setup is reported apart, per config. */

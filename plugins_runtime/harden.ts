@@ -11,7 +11,7 @@ import { Buffer } from "node:buffer";
 
 /**
  * What plugin code finds as globals; everything else is deleted. Each was kept because it only
- * computes on what it is given, or is limited by the worker's permissions (`fetch`).
+ * computes on what it is given. `fetch` is put in place by the worker, as its own.
  */
 const KEPT = new Set(
   `Object Function Array Number parseFloat parseInt Infinity NaN undefined Boolean String Symbol
@@ -25,7 +25,7 @@ const KEPT = new Set(
   ReadableStreamDefaultReader Request Response TextDecoder TextEncoder TextDecoderStream
   TextEncoderStream TransformStream URL URLPattern URLSearchParams WritableStream
   WritableStreamDefaultWriter atob btoa clearInterval clearTimeout setInterval setTimeout
-  structuredClone crypto fetch`.split(/\s+/),
+  structuredClone crypto`.split(/\s+/),
 );
 
 /** Members of `process` that Deno's own event code calls; they hold no power. */

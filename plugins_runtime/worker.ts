@@ -11,6 +11,7 @@ import {
   type LoadReport,
   type LoadRequest,
 } from "./frames.ts";
+import { EgressDoor } from "./egress.ts";
 import { harden } from "./harden.ts";
 import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
@@ -19,10 +20,12 @@ import { readError } from "./plugin_error.ts";
 
 const calls = new Calls();
 const instances = new Map<number, PluginInstance>();
+const door = new EgressDoor();
 let log = new LogChannel(1);
 
 function load(request: LoadRequest): LoadReport {
   log = new LogChannel(request.logLinesPerSecond);
+  door.open(request);
   let exports: PluginExports = {};
   for (const config of request.configs) {
     const meta = createMeta(config, calls);
@@ -103,3 +106,8 @@ harden((error) => {
   log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });
 });
 Object.defineProperty(globalThis, "RetryError", { value: RetryError });
+Object.defineProperty(globalThis, "fetch", {
+  value: door.fetch,
+  writable: true,
+  configurable: true,
+});

@@ -7,6 +7,8 @@ import type { PluginChains } from "./pipeline/plugin_chains.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
 import { Breakers } from "./plugins/breaker/breakers.ts";
+import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
+import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
 import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
@@ -45,7 +47,11 @@ export async function startPlugins(
   started.push("plugin cache", () => cache.close());
   const breakers = new Breakers(new BreakerTable(database));
   started.push("plugin breakers", () => breakers.close());
-  const hosts = new PluginHosts({
+  const refusals = new EgressRefusals(database);
+  started.push("plugin refusals", () => refusals.close());
+  const egress = new EgressGateway((refusal) => hosts.refused(refusal));
+  started.push("egress gateway", () => egress.stop());
+  const hosts: PluginHosts = new PluginHosts({
     runtime: RUNTIME_FOLDER,
     taskTimeoutMs: config.TASK_TIMEOUT * 1000,
     tasksPerWorker: config.TASKS_PER_WORKER,
@@ -58,12 +64,19 @@ export async function startPlugins(
     idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
     slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
     startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
+    egress: {
+      requests: config.PLUGIN_REQUESTS_IN_FLIGHT,
+      requestMs: config.PLUGIN_REQUEST_SECONDS * 1000,
+      bytesPerMinute: config.PLUGIN_TRAFFIC_MB_PER_MINUTE * 1024 * 1024,
+    },
     instanceId,
   }, {
     log: pluginLog,
     reports,
     api: new StoredPluginApi(cache, new PluginStorage(database)),
     breakers,
+    egress,
+    refusals,
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(

@@ -241,6 +241,24 @@ export const SETTINGS = {
     "Events that may wait for a plugin in the slow lane; those beyond pass it by.",
     { min: 1, integer: true },
   ),
+  PLUGIN_REQUESTS_IN_FLIGHT: number(
+    "Plugins",
+    64,
+    "Requests that one plugin process may have under way to the hosts it was granted.",
+    { min: 1, integer: true },
+  ),
+  PLUGIN_REQUEST_SECONDS: number(
+    "Plugins",
+    60,
+    "How long such a request may take, its answer included.",
+    { min: 1, integer: true },
+  ),
+  PLUGIN_TRAFFIC_MB_PER_MINUTE: number(
+    "Plugins",
+    1_000,
+    "What one plugin process may send and receive within a minute.",
+    { min: 1, integer: true },
+  ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
     "",

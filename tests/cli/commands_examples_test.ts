@@ -4,6 +4,8 @@ import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { StoredPluginApi } from "../../src/plugins/api/plugin_api.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
+import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
+import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { PluginGrants } from "../../src/plugins/grants/plugin_grants.ts";
 import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "../../src/plugins/logs/plugin_log_writer.ts";
@@ -26,6 +28,8 @@ async function pluginsOf(database: Database, baseDir = PROJECT) {
     reports,
     api: new StoredPluginApi(new PostgresPluginCache(database), new PluginStorage(database)),
     breakers: new Breakers(null),
+    egress: new EgressGateway(() => {}),
+    refusals: new EgressRefusals(null),
   });
   const registry = new PluginRegistry(
     { database, grants: new PluginGrants(database), log, reports },

@@ -2,6 +2,8 @@
 import type { ChainOutcome } from "../../src/pipeline/plugin_chains.ts";
 import { RUNTIME_FOLDER } from "../../src/plugins/hosts/host_command.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
+import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
+import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type {
   PluginApi,
@@ -30,6 +32,8 @@ export interface TestFence extends AsyncDisposable {
   readonly log: PluginLogEntry[];
   readonly failures: { readonly configId: number; readonly failure: PluginFailure }[];
   readonly loaded: Map<number, PluginCapabilities>;
+  readonly refusals: EgressRefusals;
+  readonly egress: EgressGateway;
   /** Messages of the log, joined. */
   logText(): string;
   /** Sends events through the team's plugins. */
@@ -46,6 +50,7 @@ export const TEST_HOST_OPTIONS: PluginHostsOptions = {
   idleMs: 0,
   slowLaneEvents: 500,
   startsAtOnce: 4,
+  egress: { requests: 20, requestMs: 5_000, bytesPerMinute: 1e8 },
   instanceId: "test",
 };
 
@@ -92,7 +97,9 @@ export function fence(
   const log: PluginLogEntry[] = [];
   const failures: TestFence["failures"] = [];
   const loaded = new Map<number, PluginCapabilities>();
-  const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options }, {
+  const refusals = new EgressRefusals(null);
+  const egress = new EgressGateway((refusal) => hosts.refused(refusal));
+  const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options }, {
     log: { write: (entry) => log.push(entry) },
     reports: {
       failed: (configId, failure) => failures.push({ configId, failure }),
@@ -101,6 +108,8 @@ export function fence(
     },
     api,
     breakers,
+    egress,
+    refusals,
   });
   hosts.apply(plugins.map((plugin, index) => specOf(plugin, index + 1)));
   return {
@@ -118,7 +127,12 @@ export function fence(
           distinctId: String(event.distinct_id),
         })),
       ),
-    [Symbol.asyncDispose]: () => hosts.stop(2_000),
+    refusals,
+    egress,
+    async [Symbol.asyncDispose]() {
+      await hosts.stop(2_000);
+      await egress.stop();
+    },
   };
 }
 

@@ -55,7 +55,7 @@ Deno.test("a granted host answers; another port, name and address of the same ma
 Deno.test("without a grant nothing is reached", async () => {
   await using server = countingServer();
   const answers = await answersOf([`http://127.0.0.1:${server.port}/x`], []);
-  assert.deepEqual(answers, ["refused NotCapable"]);
+  assert.deepEqual(answers, ["refused TypeError"]);
   assert.deepEqual(server.seen, []);
 });
 

@@ -90,6 +90,28 @@ export function resolveGrant(entry: string, config: JsonObject): string {
   }
 }
 
+/**
+ * True if one of the grants is for this host and port. `*.example.com` is for all names below it and
+ * for `example.com`, which is how Deno reads its permissions.
+ * @param host a name in lower case without a dot at its end, or an address in its usual form
+ * @param isPublic whether the grant of every public host covers it
+ */
+export function grantsCover(
+  grants: readonly string[],
+  host: string,
+  port: number,
+  isPublic: boolean,
+): boolean {
+  return grants.some((grant) => {
+    if (grant === EVERY_PUBLIC_HOST) return isPublic;
+    const { host: granted, port: grantedPort } = split(grant);
+    if (grantedPort !== undefined && Number(grantedPort) !== port) return false;
+    if (granted === host) return true;
+    return granted.startsWith("*.") &&
+      (host === granted.slice(2) || host.endsWith(granted.slice(1)));
+  });
+}
+
 function checkPlaceholder(entry: string): string {
   const placeholder = PLACEHOLDER.exec(entry);
   if (placeholder === null) {

@@ -27,12 +27,15 @@ const OPEN_FILES = 256;
  * Nothing secret is in the arguments, as any process of this machine can read them.
  * @param runtime folder of the runtime's files, with a slash at its end
  * @param grants checked `host` or `host:port` entries: no comma, no space
+ * @param gateway `address:port` of the egress gateway, if there is anything to reach
  */
 export function hostCommand(
   runtime: string,
   grants: readonly string[],
+  gateway: string | null,
   limits: HostLimits,
 ): Deno.Command {
+  const allowed = gateway === null ? [] : [...grants, gateway];
   const denoArguments = [
     "run",
     "--quiet",
@@ -44,12 +47,12 @@ export function hostCommand(
     "--cached-only",
     "--deny-import",
     `--allow-read=${runtime}`,
-    ...allowNet(grants),
-    `--deny-net=${deniedRanges(grants).join(",")}`,
+    ...allowNet(allowed),
+    `--deny-net=${deniedRanges(allowed).join(",")}`,
     "--unstable-worker-options",
     `--v8-flags=--max-old-space-size=${limits.heapMb}`,
     `${runtime}host.ts`,
-    grants.join(","),
+    allowed.join(","),
   ];
   const cache = Deno.env.get("DENO_DIR");
   const home = Deno.env.get("HOME");
@@ -79,7 +82,7 @@ export function hostCommand(
 }
 
 /** Every public address is "all" less the denied ranges. */
-function allowNet(grants: readonly string[]): string[] {
-  if (grants.includes(EVERY_PUBLIC_HOST)) return ["--allow-net"];
-  return grants.length > 0 ? [`--allow-net=${grants.join(",")}`] : [];
+function allowNet(allowed: readonly string[]): string[] {
+  if (allowed.includes(EVERY_PUBLIC_HOST)) return ["--allow-net"];
+  return allowed.length > 0 ? [`--allow-net=${allowed.join(",")}`] : [];
 }

@@ -15,6 +15,8 @@ export interface HostProcessOptions {
   readonly runtime: string;
   readonly limits: HostLimits;
   readonly grants: readonly string[];
+  /** Of the egress gateway; null where there is nothing to reach. */
+  readonly gateway: string | null;
   /** How long the worker may go without a sign of life. */
   readonly silenceMs: number;
 }
@@ -60,7 +62,8 @@ export class HostProcess {
   constructor(options: HostProcessOptions, events: HostProcessEvents) {
     this.#options = options;
     this.#events = events;
-    this.#child = hostCommand(options.runtime, options.grants, options.limits).spawn();
+    const { runtime, grants, gateway, limits } = options;
+    this.#child = hostCommand(runtime, grants, gateway, limits).spawn();
     this.#input = this.#child.stdin.getWriter();
     // The pipe breaks when the process ends, which `ended` says with a better reason.
     this.#input.closed.catch(() => {});

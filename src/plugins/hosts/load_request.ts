@@ -5,9 +5,14 @@ import type { PluginSpec } from "../types.ts";
 /** The first frame of a plugin's process: its code and the configs it runs for. */
 export function loadFrame(
   spec: PluginSpec,
-  limits: Pick<LoadRequest, "taskTimeoutMs" | "tasksPerWorker" | "logLinesPerSecond">,
+  rest: Pick<
+    LoadRequest,
+    "taskTimeoutMs" | "tasksPerWorker" | "logLinesPerSecond" | "egress" | "egressLimits"
+  >,
 ): Uint8Array {
+  const { taskTimeoutMs, tasksPerWorker, logLinesPerSecond, egress, egressLimits } = rest;
   const request: LoadRequest = {
+    pluginId: spec.id,
     pluginName: spec.name,
     files: Object.fromEntries(spec.code.files),
     main: spec.code.main,
@@ -22,7 +27,11 @@ export function loadFrame(
         }]),
       ),
     })),
-    ...limits,
+    taskTimeoutMs,
+    tasksPerWorker,
+    logLinesPerSecond,
+    egress,
+    egressLimits,
   };
   return encodeFrame(FrameType.Load, 0, new TextEncoder().encode(JSON.stringify(request)));
 }

@@ -18,6 +18,7 @@ import {
   type SetupReport,
 } from "../../../plugins_runtime/frames.ts";
 import { errorMessage } from "../../errors.ts";
+import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { Breaker, BreakerState } from "../breaker/breaker.ts";
 import type { PluginApi, PluginConfig, PluginLog, PluginReports, PluginSpec } from "../types.ts";
 import type { HostLimits } from "./host_command.ts";
@@ -38,8 +39,19 @@ export interface PluginHostOptions {
   readonly idleMs: number;
   /** Events that may wait for a plugin in the slow lane; those beyond pass it by. */
   readonly slowLaneEvents: number;
+  readonly egress: EgressLimits;
   /** Shown in the plugin's log. */
   readonly instanceId: string;
+}
+
+/** What one plugin process may do at the hosts it was granted. */
+export interface EgressLimits {
+  /** At a time. */
+  readonly requests: number;
+  /** Of one request, its answer included. */
+  readonly requestMs: number;
+  /** In both directions. */
+  readonly bytesPerMinute: number;
 }
 
 export interface PluginHostParts {
@@ -47,6 +59,9 @@ export interface PluginHostParts {
   readonly reports: PluginReports;
   readonly api: PluginApi;
   readonly breaker: Breaker;
+  readonly egress: Egress;
+  /** Told of each attempt to reach what was not granted. */
+  readonly refused: (refusal: EgressRefusal) => void;
   /** Bounds how many processes start at once, over all plugins. */
   readonly starts: LimitFunction;
 }
@@ -145,6 +160,15 @@ export class PluginHost {
     if (idleMs > 0 && this.#jobs.length === 0 && now - this.#lastWork > idleMs) this.#end(1_000);
   }
 
+  /** Says in the plugin's log what it was refused, and how that would change. */
+  sayRefused(host: string, reason: string): void {
+    this.#messages.system(
+      "WARN",
+      `Plugin was refused to reach ${host}: ${reason}. ` +
+        `To allow it: paddock plugins grant ${this.spec.id} ${host}`,
+    );
+  }
+
   /** Finishes what is in it, calls teardownPlugin and ends the process, within `patienceMs`. */
   async stop(patienceMs: number): Promise<void> {
     this.#stopped = true;
@@ -184,25 +208,53 @@ export class PluginHost {
   #spawn(): void {
     if (this.#process !== null || this.#isStarting || this.#stopped) return;
     this.#isStarting = true;
-    this.#parts.starts(() => {
+    this.#parts.starts(async () => {
+      let pass: EgressPass | null = null;
+      try {
+        if (!this.#stopped) pass = await this.#openEgress();
+      } catch (error) {
+        this.#messages.system("ERROR", `Plugin cannot reach any host: ${errorMessage(error)}`);
+      }
       this.#isStarting = false;
-      if (this.#process !== null || this.#stopped) return;
+      if (this.#stopped) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#started = resolve;
-      this.#spawnNow();
+      this.#spawnNow(pass);
       return promise;
     });
   }
 
-  #spawnNow(): void {
-    const { runtime, limits, taskTimeoutMs } = this.#options;
+  /** A way to the hosts that were granted; null where there are none. */
+  #openEgress(): Promise<EgressPass | null> {
+    const { grants, id: pluginId } = this.spec;
+    if (grants.length === 0) return Promise.resolve(null);
+    const { requests, requestMs, bytesPerMinute } = this.#options.egress;
+    return this.#parts.egress.open({
+      pluginId,
+      grants,
+      // Idle connections that are kept for the next request count too.
+      connections: requests * 2,
+      idleMs: requestMs,
+      bytesPerMinute,
+    });
+  }
+
+  #spawnNow(pass: EgressPass | null): void {
+    const { runtime, limits, taskTimeoutMs, egress: egressLimits } = this.#options;
     const process: HostProcess = new HostProcess(
-      { runtime, limits, grants: this.spec.grants, silenceMs: taskTimeoutMs },
+      {
+        runtime,
+        limits,
+        grants: this.spec.grants,
+        gateway: pass?.gateway ?? null,
+        silenceMs: taskTimeoutMs,
+      },
       {
         frame: (frame) => {
           if (this.#process === process) this.#receive(frame, process);
         },
         ended: (reason) => {
+          if (pass !== null) this.#parts.egress.revoke(pass);
           if (this.#process === process) this.#crashed(reason);
         },
       },
@@ -211,7 +263,7 @@ export class PluginHost {
     this.#isLoaded = false;
     this.#sent = 0;
     this.#setups.restarted();
-    process.send(loadFrame(this.spec, this.#options));
+    process.send(loadFrame(this.spec, { ...this.#options, egress: pass, egressLimits }));
     process.setBusy(true);
   }
 
@@ -262,6 +314,8 @@ export class PluginHost {
           return this.#receiveLoaded(json(payload) as LoadReport, process);
         case FrameType.SetupDone:
           return this.#receiveSetup(json(payload) as SetupReport);
+        case FrameType.Refused:
+          return this.#receiveRefused(json(payload) as { host?: unknown });
         case FrameType.TornDown:
           return this.#tornDown?.();
       }
@@ -322,6 +376,13 @@ export class PluginHost {
       );
       process.send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(answers))));
     });
+  }
+
+  #receiveRefused({ host }: { readonly host?: unknown }): void {
+    const [, name, port] = /^(.+?)(?::(\d{1,5}))?$/.exec(String(host)) ?? [];
+    if (name === undefined) return;
+    const reason = "it was not granted";
+    this.#parts.refused({ pluginId: this.spec.id, host: name, port: Number(port ?? 0), reason });
   }
 
   #receiveLoaded(report: LoadReport, process: HostProcess): void {

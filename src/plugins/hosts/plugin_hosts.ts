@@ -5,6 +5,8 @@ import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
+import type { EgressRefusal } from "../egress/egress_gateway.ts";
+import type { EgressRefusals } from "../egress/egress_refusals.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
 
 const REAP_CHECK_MS = 5_000;
@@ -16,8 +18,9 @@ export interface PluginHostsOptions extends PluginHostOptions {
   readonly startsAtOnce: number;
 }
 
-export interface PluginHostsParts extends Omit<PluginHostParts, "breaker" | "starts"> {
+export interface PluginHostsParts extends Omit<PluginHostParts, "breaker" | "starts" | "refused"> {
   readonly breakers: Breakers;
+  readonly refusals: EgressRefusals;
 }
 
 export class PluginHosts {
@@ -68,6 +71,7 @@ export class PluginHosts {
       const host = new PluginHost(spec, this.#options, {
         ...this.#parts,
         breaker: this.#parts.breakers.of(spec),
+        refused: (refusal) => this.refused(refusal),
         starts: this.#starts,
       });
       next.set(key, host);
@@ -81,6 +85,15 @@ export class PluginHosts {
       this.#log.info`${specs.length} plugins in force, ${gone.length} unloaded`;
     }
     this.#applied = true;
+  }
+
+  /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
+  refused(refusal: EgressRefusal): void {
+    const target = this.#parts.refusals.note(refusal);
+    if (target === null) return;
+    for (const host of this.#hosts.values()) {
+      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal.reason);
+    }
   }
 
   /** Tears every plugin down; those that take longer than `patienceMs` are killed. */

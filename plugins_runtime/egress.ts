@@ -1,0 +1,85 @@
+/** `fetch` as plugins have it: through the server's egress gateway, within bounds. */
+import { sendJson } from "./channel.ts";
+import { FrameType, type LoadRequest } from "./frames.ts";
+
+// Captured while this module loads, before any plugin text. The client and the native function stay
+// in here: what plugins get is a function that always goes through the gateway.
+const nativeFetch = fetch.bind(globalThis);
+const createClient = Deno.createHttpClient.bind(Deno);
+const { NotCapable } = Deno.errors;
+const NativeRequest = Request;
+const NativeTypeError = TypeError;
+const anySignal = AbortSignal.any.bind(AbortSignal);
+const timeoutSignal = AbortSignal.timeout.bind(AbortSignal);
+
+/** On an answer that is the gateway's own. */
+const REFUSED_HEADER = "x-paddock-refused";
+
+const MAX_REASON = 500;
+
+export type EgressRequest = Pick<LoadRequest, "pluginId" | "egress" | "egressLimits">;
+
+/** The way out of one worker. Closed until it is opened. */
+export class EgressDoor {
+  #client: Deno.HttpClient | undefined;
+  #request: EgressRequest | null = null;
+  #inFlight = 0;
+
+  /** For `fetch` on the plugin's globals. */
+  readonly fetch = (input: RequestInfo | URL, init?: RequestInit): Promise<Response> =>
+    this.#fetch(input, init);
+
+  open(request: EgressRequest): void {
+    this.#request = request;
+    const { egress } = request;
+    if (egress === null) return;
+    this.#client = createClient({
+      proxy: {
+        url: `http://${egress.gateway}`,
+        basicAuth: { username: "plugin", password: egress.secret },
+      },
+      // One request per connection at a time, so that the gateway's count of them is one of requests.
+      http2: false,
+    });
+  }
+
+  async #fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    const limits = this.#request?.egressLimits;
+    if (limits === undefined) throw new NativeTypeError("fetch is not available yet");
+    if (this.#inFlight >= limits.requests) {
+      throw new NativeTypeError(`fetch: ${limits.requests} requests are in flight: await some`);
+    }
+    this.#inFlight++;
+    try {
+      const given = init?.signal ?? (input instanceof NativeRequest ? input.signal : null);
+      const timeout = timeoutSignal(limits.requestMs);
+      const signal = given ? anySignal([given, timeout]) : timeout;
+      const client = this.#client;
+      const response = await nativeFetch(
+        input,
+        client === undefined ? { ...init, signal } : { ...init, signal, client } as RequestInit,
+      );
+      if (response.headers.has(REFUSED_HEADER)) {
+        const reason = (await response.text()).trim().slice(0, MAX_REASON);
+        throw new NativeTypeError(`fetch failed: ${response.url} was refused: ${reason}`);
+      }
+      return response;
+    } catch (error) {
+      throw this.#explained(error);
+    } finally {
+      this.#inFlight--;
+    }
+  }
+
+  /** Deno's words are for the operator of a program; a plugin's author needs others. */
+  #explained(error: unknown): unknown {
+    if (!(error instanceof NotCapable)) return error;
+    const host = /net access to "([^"]+)"/.exec(error.message)?.[1];
+    if (host === undefined) return new NativeTypeError("fetch failed: plugins have no files");
+    sendJson(FrameType.Refused, 0, { host });
+    return new NativeTypeError(
+      `fetch failed: ${host} was not granted to this plugin. ` +
+        `To allow it: paddock plugins grant ${this.#request?.pluginId} ${host}`,
+    );
+  }
+}
