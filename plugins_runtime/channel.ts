@@ -149,7 +149,7 @@ const MAX_LINE = 10_000;
 /** Log lines on their way to the server, a bounded number a second. */
 export class LogChannel {
   readonly #linesPerSecond: number;
-  #gathered: LogLine[] = [];
+  #gathered = "";
   #secondBegan = 0;
   #inSecond = 0;
   #dropped = 0;
@@ -176,15 +176,19 @@ export class LogChannel {
     this.#gather({ ...line, message: line.message.slice(0, MAX_LINE) });
   }
 
+  /** As JSON at once: a short piece of a huge text would keep all of it in memory. */
   #gather(line: LogLine): void {
-    if (this.#gathered.length === 0) {
-      soon(() => {
-        const lines = this.#gathered;
-        this.#gathered = [];
-        sendJson(FrameType.Log, 0, lines);
-      });
+    const text = stringify(line);
+    if (this.#gathered !== "") {
+      this.#gathered += `,${text}`;
+      return;
     }
-    this.#gathered[this.#gathered.length] = line;
+    this.#gathered = text;
+    soon(() => {
+      const lines = this.#gathered;
+      this.#gathered = "";
+      sendFrame(encodeFrame(FrameType.Log, 0, encode(`[${lines}]`)));
+    });
   }
 }
 
