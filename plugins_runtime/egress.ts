@@ -9,6 +9,7 @@ const createClient = Deno.createHttpClient.bind(Deno);
 const { NotCapable } = Deno.errors;
 const NativeRequest = Request;
 const NativeTypeError = TypeError;
+const NativeError = Error;
 const anySignal = AbortSignal.any.bind(AbortSignal);
 const timeoutSignal = AbortSignal.timeout.bind(AbortSignal);
 
@@ -71,15 +72,27 @@ export class EgressDoor {
     }
   }
 
-  /** Deno's words are for the operator of a program; a plugin's author needs others. */
+  /**
+   * Deno's words are for the operator of a program; a plugin's author needs others. It refuses what
+   * was not granted before it asks the gateway, and a granted name that resolves to a private IPv4
+   * address while it does.
+   */
   #explained(error: unknown): unknown {
-    if (!(error instanceof NotCapable)) return error;
-    const host = /net access to "([^"]+)"/.exec(error.message)?.[1];
-    if (host === undefined) return new NativeTypeError("fetch failed: plugins have no files");
-    sendJson(FrameType.Refused, 0, { host });
-    return new NativeTypeError(
-      `fetch failed: ${host} was not granted to this plugin. ` +
-        `To allow it: paddock plugins grant ${this.#request?.pluginId} ${host}`,
-    );
+    const words = error instanceof NotCapable
+      ? error.message
+      : error instanceof NativeTypeError && error.cause instanceof NativeError
+      ? error.cause.message
+      : "";
+    const host = /Requires net access to "([^"]+)"/.exec(words)?.[1];
+    if (host !== undefined) {
+      sendJson(FrameType.Refused, 0, { host });
+      return new NativeTypeError(
+        `fetch failed: ${host} was not granted to this plugin. ` +
+          `To allow it: paddock plugins grant ${this.#request?.pluginId} ${host}`,
+      );
+    }
+    return error instanceof NotCapable
+      ? new NativeTypeError("fetch failed: plugins reach hosts only")
+      : error;
   }
 }

@@ -70,8 +70,14 @@ async function serve(connection: Deno.Conn): Promise<void> {
     peer = await connect(addresses, port);
     await carry(client, connection, peer, request, first.rest);
   } catch (error) {
-    if (error instanceof Refusal) await refuse(connection, client, request, error);
-    // Anything else is an end of the connection, by either side.
+    // Anything but a refusal is an end of the connection, by either side.
+    if (error instanceof Refusal) {
+      if (client !== undefined && request !== null) report(client, request, error);
+      // Once it was connected, what is said belongs to the peers.
+      if (peer === null) {
+        await connection.write(encoder.encode(refusalResponse(error))).catch(() => {});
+      }
+    }
   } finally {
     clearTimeout(timer);
     client?.connections.delete(connection);
@@ -80,23 +86,14 @@ async function serve(connection: Deno.Conn): Promise<void> {
   }
 }
 
-async function refuse(
-  connection: Deno.Conn,
-  client: Client | undefined,
-  request: GatewayRequest | null,
-  refusal: Refusal,
-): Promise<void> {
-  if (client !== undefined && request !== null) {
-    const { host, port } = request;
-    tell({
-      type: "refused",
-      pluginId: client.terms.pluginId,
-      host: host.slice(0, 300),
-      port,
-      reason: refusal.message,
-    });
-  }
-  await connection.write(encoder.encode(refusalResponse(refusal))).catch(() => {});
+function report({ terms }: Client, { host, port }: GatewayRequest, { message }: Refusal): void {
+  tell({
+    type: "refused",
+    pluginId: terms.pluginId,
+    host: host.slice(0, 300),
+    port,
+    reason: message,
+  });
 }
 
 /** The first address that answers. */
