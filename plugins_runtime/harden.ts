@@ -7,6 +7,7 @@
  */
 import module from "node:module";
 import process from "node:process";
+import { stackText } from "./stack_text.ts";
 import { Buffer } from "node:buffer";
 
 /**
@@ -127,10 +128,10 @@ function stripGlobals(): void {
   define("global", globalThis);
 }
 
-/** Stack frames as objects lead back to functions of the runtime. */
+/** Stack frames as objects lead back to functions of the runtime, so that only texts are given out. */
 function freezeErrors(): void {
   Object.defineProperty(Error, "prepareStackTrace", {
-    value: undefined,
+    value: stackText,
     writable: false,
     configurable: false,
   });

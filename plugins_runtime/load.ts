@@ -103,6 +103,8 @@ export function loadPlugin(
   return exportsOf(run(main), declared);
 }
 
+const WRAPPER = "(function (exports, require, module, posthog, console) {";
+
 /**
  * The file as a function. Its text starts on the first line, so that lines in stack traces are the
  * plugin's own; behind it stand the hooks that were declared without being exported.
@@ -111,10 +113,11 @@ function compile(path: string, source: string): ModuleFunction {
   const declared = HOOKS.map((name) =>
     `${name}: typeof ${name} === "undefined" ? undefined : ${name}`
   );
-  const text = `(function (exports, require, module, posthog, console) {${source}
+  const text = `${WRAPPER}${source}
 ;return { ${declared.join(", ")} };
 })`;
-  return new Script(text, { filename: path }).runInThisContext() as ModuleFunction;
+  const options = { filename: path, columnOffset: -WRAPPER.length };
+  return new Script(text, options).runInThisContext() as ModuleFunction;
 }
 
 /** A relative import as a path of the plugin, with the endings that may be left out. */

@@ -96,10 +96,25 @@ function handle(bytes: Uint8Array): void {
 }
 
 const reader = new FrameReader();
+const isTrusted = getterOf(Event.prototype, "isTrusted") as (event: Event) => boolean;
+const stop = Function.prototype.call.bind(Event.prototype.stopImmediatePropagation) as (
+  event: Event,
+) => void;
+// The first listener, and the last: what the server sends is not for a listener that plugin code
+// may add, and what plugin code dispatches did not come from the server.
 globalThis.addEventListener("message", (message) => {
+  if (!isTrusted(message)) return;
+  stop(message);
   const frames = reader.push((message as MessageEvent<Uint8Array>).data);
   for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
-});
+}, { capture: true });
+
+/** A prototype's getter as a function that plugin code cannot replace. */
+function getterOf(prototype: object, name: string): (target: never) => unknown {
+  const getter = Object.getOwnPropertyDescriptor(prototype, name)?.get;
+  if (getter === undefined) throw new Error(`there is no ${name} to capture`);
+  return Function.prototype.call.bind(getter);
+}
 
 harden((error) => {
   const { message, stack } = readError(error);

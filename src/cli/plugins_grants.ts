@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { checkGrant } from "../plugins/grants/grant.ts";
 import { parseNamedGrants, PluginGrants } from "../plugins/grants/plugin_grants.ts";
+import { storedRefusals } from "../plugins/egress/egress_refusals.ts";
 import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { BuildProcess } from "../plugins/source/build_process.ts";
 import { type PluginSourceRow, readSource } from "../plugins/source/plugin_source.ts";
@@ -24,7 +25,7 @@ export function addPluginGrantCommands(plugins: Command, run: RunInSession): voi
     .description("take hosts away from a plugin again")
     .action((plugin: string, hosts: string[]) => run((session) => revoke(session, plugin, hosts)));
   plugins.command("grants [plugin]")
-    .description("which hosts plugins ask for, and which they may reach")
+    .description("which hosts plugins ask for, which they may reach, and which they were refused")
     .option("--json", "as JSON")
     .action((plugin: string | undefined, options: { json?: true }) =>
       run((session) => list(session, plugin, options.json === true))
@@ -84,6 +85,7 @@ async function list(
   const plugins = nameOrId === undefined ? await installed.all() : [await installed.find(nameOrId)];
   const byCommand = await new PluginGrants(database).all();
   const bySetting = parseNamedGrants(config.PLUGIN_NET_GRANTS ?? "");
+  const refusals = await storedRefusals(database);
   const rows = await Promise.all(plugins.map(async ({ id, name }) => ({
     id,
     name,
@@ -93,17 +95,19 @@ async function list(
     }),
     granted: [...byCommand.get(id) ?? []],
     grantedBySetting: [...bySetting.get(name ?? "") ?? []],
+    refused: refusals.filter(({ pluginId }) => pluginId === id),
   })));
   if (asJson) return output.print(JSON.stringify(rows, null, 2));
   if (rows.length === 0) return output.print("No plugin is installed.");
   output.print(columns(
-    ["id", "name", "asks for", "may reach", "by PLUGIN_NET_GRANTS"],
-    rows.map(({ id, name, requested, granted, grantedBySetting }) => [
+    ["id", "name", "asks for", "may reach", "by PLUGIN_NET_GRANTS", "was refused"],
+    rows.map(({ id, name, requested, granted, grantedBySetting, refused }) => [
       String(id),
       name ?? "",
       requested.join(" ") || "-",
       granted.join(" ") || "-",
       grantedBySetting.join(" ") || "-",
+      refused.map(({ host, count }) => `${host} (${count}×)`).join(" ") || "-",
     ]),
   ));
 }

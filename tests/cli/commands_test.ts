@@ -55,6 +55,7 @@ Deno.test("a folder below BASE_DIR is installed where it is; any other is copied
     requested: [],
     granted: [],
     grantedBySetting: [],
+    refused: [],
   });
   const rows = await test.database.query(
     `SELECT plugin_type, url, archive IS NOT NULL AS archive, config_schema FROM posthog_plugin ORDER BY id`,
@@ -223,7 +224,7 @@ Deno.test("hosts are granted, shown and taken away", async () => {
   assert.deepEqual([never.code, /PLUGIN_NET_GRANTS/.test(never.err)], [2, true]);
   assert.match(
     await test.succeed("plugins", "grants"),
-    /^1 +Exporter +api\.example\.com:443 \{config\.host\} +api\.example\.com:443 +by-setting\.example$/m,
+    /^1 +Exporter +api\.example\.com:443 \{config\.host\} +api\.example\.com:443 +by-setting\.example +-$/m,
   );
 });
 

@@ -134,10 +134,21 @@ export async function runAttacks(
     for (const teamId of round) await push(teamId, EVENTS);
     await push(neighbour, 10);
     rounds++;
-    await eventually(async () => {
-      const stored = await countStored(database, [...round]);
-      return stored === round.length * EVENTS;
-    }, 60_000);
+    try {
+      await eventually(async () => {
+        const stored = await countStored(database, [...round]);
+        return stored === round.length * EVENTS;
+      }, 60_000);
+    } catch (error) {
+      const stuck = [];
+      for (const [index, teamId] of round.entries()) {
+        if (await countStored(database, [teamId]) !== EVENTS) {
+          stuck.push(attacks[start + index]?.name);
+        }
+      }
+      await server.kill();
+      throw new Error(`not stored: ${stuck.join("; ")}\n${server.output()}`, { cause: error });
+    }
   }
   await eventually(async () => await countStored(database, [neighbour]) === rounds * 10);
   const outcomes = await Promise.all(
