@@ -77,7 +77,13 @@ export class PluginInstance {
     this.#tail = (async () => {
       await before;
       await this.#setup;
-      await this.#process(texts, send);
+      try {
+        await this.#process(texts, send);
+      } catch (error) {
+        // The server keeps what it has of these, and takes the first result of each event only.
+        const read = readError(error);
+        send(texts.map((_, index) => failure(index, read)));
+      }
     })();
   }
 
@@ -146,11 +152,11 @@ export class PluginInstance {
       event = fromBytes(text) as Event;
       original = { teamId: event.team_id, uuid: event.uuid };
       returned = hook(event, this.#meta);
+      // A plain function has its result at once, and needs no timer: its deadline is the server's.
+      if (!isThenable(returned)) return resultOf(index, text, original, returned);
     } catch (error) {
       return failure(index, readError(error));
     }
-    // A plain function has its result at once, and needs no timer: its deadline is the server's.
-    if (!isThenable(returned)) return resultOf(index, text, original, returned);
     return (async () => {
       try {
         const value = await this.#limited("processEvent", () => returned);

@@ -39,6 +39,13 @@ const IDLE_LOOKS = 25;
 const GUILTY_SHARE = 0.25;
 const MOST_DEADLINES = 3;
 
+/**
+ * A worker that beats but ends no work is not waited for either: each call has its deadline in the
+ * worker, but a plugin may have broken the world in which that is kept.
+ */
+const STALL_DEADLINES = 1.25;
+const STALL_GRACE_MS = 1_000;
+
 /** How much of what it prints to standard error is kept. */
 const MAX_STDERR = 4_000;
 
@@ -50,6 +57,7 @@ export class HostProcess {
   readonly #done: Promise<void>;
   #outgoing: Uint8Array[] = [];
   #lastSign = performance.now();
+  #lastProgress = performance.now();
   #busy = false;
   #looks = 0;
   /** Taken half a deadline into a silence. */
@@ -90,8 +98,13 @@ export class HostProcess {
 
   /** A host with work is looked after more closely. */
   setBusy(busy: boolean): void {
-    if (busy && !this.#busy) this.#lastSign = performance.now();
+    if (busy && !this.#busy) this.#lastSign = this.#lastProgress = performance.now();
     this.#busy = busy;
+  }
+
+  /** Some of its work came to an end. */
+  noteProgress(): void {
+    this.#lastProgress = performance.now();
   }
 
   /** SIGKILL, which works whatever the plugin does. */
@@ -119,6 +132,10 @@ export class HostProcess {
     else if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
     else this.#suspicion = null;
     if (silence <= silenceMs) this.send(encodeFrame(FrameType.Ping, 0));
+    const stallMs = silenceMs * STALL_DEADLINES + STALL_GRACE_MS;
+    if (this.#busy && silence < silenceMs && performance.now() - this.#lastProgress > stallMs) {
+      this.kill(`it ended no work within ${stallMs / 1000} s and was stopped`);
+    }
   }
 
   /** Past the deadline: guilty if it had the processor, or if nothing is known to excuse it. */
@@ -134,6 +151,13 @@ export class HostProcess {
     if (!isStarved) this.kill(verdict);
   }
 
+  /** After a long silence its work gets the time that it had no processor for. */
+  #sign(): void {
+    const now = performance.now();
+    if (now - this.#lastSign > this.#options.silenceMs / 2) this.#lastProgress = now;
+    this.#lastSign = now;
+  }
+
   async #measure(): Promise<{ readonly cpu: number | null; readonly at: number }> {
     return { cpu: await cpuMs(this.pid), at: performance.now() };
   }
@@ -143,7 +167,7 @@ export class HostProcess {
     try {
       const reader = new FrameReader();
       for await (const chunk of this.#child.stdout) {
-        this.#lastSign = performance.now();
+        this.#sign();
         for (const frame of reader.push(chunk)) this.#events.frame(decodeFrame(frame));
       }
     } catch (error) {

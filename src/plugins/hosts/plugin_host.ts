@@ -329,6 +329,7 @@ export class PluginHost {
     const position = this.#jobs.findIndex((job) => job.id === id);
     if (position === -1 || position >= this.#sent) return;
     const job = this.#jobs[position] as Job;
+    this.#process?.noteProgress();
     const alone = this.#single?.job === job ? this.#single.index : null;
     for (const result of results) {
       const placed = alone === null ? result : { ...result, index: alone };
@@ -418,6 +419,7 @@ export class PluginHost {
   #receiveSetup({ configId, error }: SetupReport): void {
     if (!this.#configs.has(configId)) return;
     const { instanceId } = this.#options;
+    this.#process?.noteProgress();
     const outcome = this.#setups.ended(configId, error);
     if (error !== null) this.#messages.failed(configId, error);
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
