@@ -91,13 +91,17 @@ export class PluginInstance {
   async call(request: HookRequest, texts: readonly Uint8Array[]): Promise<HookReport> {
     await this.#setup;
     if (!this.#ready) return NOT_READY;
-    const call = callHook({
-      exports: this.#exports,
-      meta: this.#meta,
-      pluginName: this.#options.pluginName,
-      tasksPerWorker: this.#options.tasksPerWorker,
-      limited: (name, run) => this.#limited(name, run),
-    }, request, texts);
+    const call = callHook(
+      {
+        exports: this.#exports,
+        meta: this.#meta,
+        pluginName: this.#options.pluginName,
+        tasksPerWorker: this.#options.tasksPerWorker,
+        limited: (name, run) => this.#limited(name, run),
+      },
+      request,
+      texts,
+    );
     this.#calls.add(call);
     try {
       return await call;

@@ -1,5 +1,6 @@
 /** Events on their way to the plugins that are told of them after they were stored. */
 import { Buffer } from "node:buffer";
+import type { PluginEvent } from "./types.ts";
 
 /** One stored event, as it left the plugins that may change it. */
 export interface OutgoingEvent {
@@ -10,6 +11,11 @@ export interface OutgoingEvent {
 }
 
 const HEADER_BYTES = 10;
+
+/** The event as plugins are told of it: as it left those that may change it. */
+export function outgoingEvent(event: PluginEvent, name: string): OutgoingEvent {
+  return { teamId: event.team_id, name, text: Buffer.from(JSON.stringify(event)) };
+}
 
 /** Many in one run of bytes: each u32 team id, u16 length of the name, u32 length of the text, both. */
 export function encodeOutgoing(events: readonly OutgoingEvent[]): Uint8Array {

@@ -128,6 +128,14 @@ export class Deliverer {
     this.#deliveries.clear();
   }
 
+  /** Ends at once and leaves everything as it is, to be taken over when this server counts as dead. */
+  async abandon(): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.deliveries.map((delivery) => delivery.stop(0)));
+    await this.#running;
+    this.#deliveries.clear();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
@@ -171,6 +179,8 @@ export class Deliverer {
     for (const { configId, kind, position } of await cursors.claim(ids)) {
       const target = targets.get(configId);
       if (target === null) continue;
+      // What it wants decides whether its cursor stays.
+      target.load();
       this.#saved.set(keyOf({ configId, kind }), position);
       this.#deliveries.set(keyOf({ configId, kind }), this.#delivery(target, kind, position));
     }

@@ -1,6 +1,7 @@
 /** The road of one batch: decode → transform → prepare → write → ack. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../errors.ts";
+import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { Backoff } from "./backoff.ts";
@@ -9,6 +10,7 @@ import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
 import { InFlightBatch } from "./in_flight.ts";
 import type { PluginChains } from "./plugin_chains.ts";
+import type { DeliveryIntents } from "./plugin_hooks.ts";
 import { prepareEvent, type TeamRules } from "./prepare.ts";
 import { Transform, type Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -25,6 +27,7 @@ export interface PipelineParts {
   readonly store: EventStore;
   readonly teams: TeamLookup;
   readonly chains: PluginChains;
+  readonly deliveries: DeliveryIntents;
 }
 
 export interface PipelineOptions {
@@ -215,7 +218,10 @@ export class Pipeline {
         step: "write",
         code: "PDK_ROW_REFUSED" as const,
       });
-      return { work: { kind: "event", event: prepared, deadLetter }, done };
+      const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
+        ? { outgoing: outgoingEvent(event, prepared.name) }
+        : {};
+      return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };
     } catch (error) {
       return this.#letter(source, decoded.item, error, done);
     }

@@ -1,4 +1,5 @@
 /** The plugin configs in force, for those who call their functions. */
+import type { DeliveryKind } from "../../pipeline/delivery/delivery.ts";
 import { exportSettings } from "../../pipeline/delivery/export_settings.ts";
 import type {
   DeliveryHooks,
@@ -8,7 +9,7 @@ import type {
   PluginTarget,
   PluginTargets,
 } from "../../pipeline/plugin_hooks.ts";
-import type { PluginCapabilities, PluginConfig } from "../types.ts";
+import type { PluginCapabilities, PluginConfig, PluginSpec } from "../types.ts";
 import type { PluginHost } from "./plugin_host.ts";
 
 export class HostTargets implements PluginTargets, DeliveryIntents {
@@ -41,17 +42,45 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
   }
 }
 
+/**
+ * The cursors that these plugins need. What a plugin exports is known once it was loaded; until then
+ * it may want everything.
+ */
+export function wantedCursors(
+  specs: readonly PluginSpec[],
+  targets: HostTargets,
+): { configId: number; teamId: number; kind: DeliveryKind }[] {
+  return specs.flatMap((spec) =>
+    spec.configs.flatMap((config) => {
+      const { id: configId, teamId } = config;
+      const target = targets.get(configId);
+      const hooks = target?.version === versionOf(spec, config) ? target.hooks : null;
+      const kinds: DeliveryKind[] = [];
+      if (hooks === null || hooks.onEvent || hooks.onSnapshot) kinds.push("hooks");
+      if (hooks === null || hooks.exportEvents) kinds.push("export");
+      return kinds.map((kind) => ({ configId, teamId, kind }));
+    })
+  );
+}
+
+function versionOf(spec: PluginSpec, config: PluginConfig): string {
+  return `${spec.version} ${config.updatedAt}`;
+}
+
 /** One config of one host. */
 export class HostTarget implements PluginTarget {
   readonly configId: number;
   readonly teamId: number;
   readonly exportSettings: ExportSettings;
+  /** Changes when the code or the config does. */
+  readonly version: string;
   readonly #host: PluginHost;
 
   constructor(host: PluginHost, config: PluginConfig) {
     this.configId = config.id;
     this.teamId = config.teamId;
     this.exportSettings = exportSettings(config.config);
+    this.version = versionOf(host.spec, config);
     this.#host = host;
   }
 

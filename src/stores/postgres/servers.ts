@@ -44,6 +44,12 @@ export class ServerPresence {
     await this.#database.query("DELETE FROM paddock.server WHERE id = $1", [this.id]);
   }
 
+  /** Says nothing more, and leaves everything to expire. */
+  async abandon(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#beating;
+  }
+
   async #say(): Promise<void> {
     await this.#database.query(
       `WITH gone AS (

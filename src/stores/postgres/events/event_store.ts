@@ -3,6 +3,7 @@
  * table, exactly once.
  */
 import type { DeadLetter } from "../../../events/dead_letter.ts";
+import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
 import type { PersonChanges, PersonSnapshot } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
@@ -25,11 +26,17 @@ export interface DeadLetterSink {
   append(tx: Queryable, letters: readonly DeadLetter[]): Promise<void>;
 }
 
+/** Keeps what plugins are to be told of, within the same transaction. */
+export interface OutboxSink {
+  append(tx: Queryable, events: readonly OutgoingEvent[]): Promise<void>;
+}
+
 export interface PostgresEventStoreParts {
   readonly database: Database;
   readonly fold: Fold;
   readonly newUuid: () => string;
   readonly deadLetters: DeadLetterSink;
+  readonly outbox: OutboxSink;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -70,6 +77,8 @@ export class PostgresEventStore {
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
+        // Last, as readers of the outbox wait for whoever has written to it.
+        await this.#parts.outbox.append(tx, fresh.flatMap(({ outgoing }) => outgoing ?? []));
         return { stored: fresh.length, repeated: events.length - fresh.length };
       });
     } catch (error) {

@@ -1,7 +1,11 @@
 /** Stored events that plugins are still to be told of, written with the events themselves. */
 import { promisify } from "node:util";
 import { constants, deflateRaw, inflateRaw } from "node:zlib";
-import { decodeOutgoing, encodeOutgoing, type OutgoingEvent } from "../../../events/outgoing_event.ts";
+import {
+  decodeOutgoing,
+  encodeOutgoing,
+  type OutgoingEvent,
+} from "../../../events/outgoing_event.ts";
 import type { Queryable } from "../database.ts";
 import pruneRows from "./prune.sql" with { type: "text" };
 import readRows from "./read.sql" with { type: "text" };
@@ -82,7 +86,10 @@ export class PostgresOutbox {
     } else {
       const writers = await this.#writers();
       const { position, writers: before } = this.#awaited;
-      this.#awaited = { position, writers: [...before].filter((writer) => writers.includes(writer)) };
+      this.#awaited = {
+        position,
+        writers: [...before].filter((writer) => writers.includes(writer)),
+      };
     }
     if (this.#awaited.writers.length === 0) {
       this.#settled = this.#awaited.position;
