@@ -1,8 +1,16 @@
 /** The parts of a server that tell plugins of stored events, on a real database and a real fence. */
 import { randomUUID } from "node:crypto";
+import { QueuedExports } from "../../src/jobs/export_retries.ts";
+import { JobQueue } from "../../src/jobs/job_queue.ts";
+import { JobRunner } from "../../src/jobs/job_runner.ts";
+import type { JobPolicies } from "../../src/jobs/job_settings.ts";
+import { JobUpkeep } from "../../src/jobs/job_upkeep.ts";
+import { PluginJobs } from "../../src/jobs/plugin_jobs.ts";
+import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { JobCalls } from "../../src/plugins/api/job_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
@@ -22,6 +30,9 @@ export interface PluginServer extends AsyncDisposable {
   readonly hosts: PluginHosts;
   readonly deliverer: Deliverer;
   readonly log: PluginLogEntry[];
+  /** Where it was started with jobs. */
+  readonly jobs: JobQueue | null;
+  readonly runner: JobRunner | null;
   /** Messages that plugins printed, in order. */
   printed(): string[];
   logText(): string;
@@ -34,9 +45,25 @@ export interface PluginServer extends AsyncDisposable {
 export interface PluginServerOptions {
   readonly hosts?: Partial<PluginHostsOptions>;
   readonly deliverer?: Partial<DelivererOptions>;
-  readonly retries?: ExportRetries;
   readonly api?: PluginApi;
   readonly ttlMs?: number;
+  /** The address of the job queue's database, and how often its jobs are tried. */
+  readonly jobs?: { readonly url: string; readonly policies?: Partial<JobPolicies> };
+}
+
+const POLICIES: JobPolicies = {
+  plugin: { attempts: 3, firstWaitSeconds: 0.2 },
+  export: { attempts: 3, firstWaitSeconds: 0.2 },
+};
+
+/** The queue in its schema, with short waits. */
+export async function createJobQueue(
+  database: Database,
+  url: string,
+  policies: Partial<JobPolicies> = {},
+): Promise<JobQueue> {
+  await migrateJobSchema(url);
+  return new JobQueue(database, { ...POLICIES, ...policies });
 }
 
 /** Where no plugin of a test exports. */
@@ -66,13 +93,17 @@ export async function startPluginServer(
   options: PluginServerOptions = {},
 ): Promise<PluginServer> {
   const log: PluginLogEntry[] = [];
+  const policies = { ...POLICIES, ...options.jobs?.policies };
+  const jobs = options.jobs === undefined
+    ? null
+    : await createJobQueue(database, options.jobs.url, policies);
+  const others: PluginApi = options.api ?? {
+    call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
+  };
   const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
-    api: options.api ?? {
-      call: (_configs, calls) =>
-        Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
-    },
+    api: new JobCalls(others, jobs),
     breakers: new Breakers(null),
   });
   const id = randomUUID();
@@ -88,9 +119,25 @@ export async function startPluginServer(
     outbox: new PostgresOutbox(database),
     cursors,
     targets: hosts.targets,
-    retries: options.retries ?? NO_RETRIES,
+    retries: jobs === null ? NO_RETRIES : new QueuedExports(jobs, policies),
   }, { pollMs: 20, claimMs: 100, ...options.deliverer });
   deliverer.start();
+  const runner = options.jobs === undefined ? null : new JobRunner(
+    database,
+    new PluginJobs(hosts.targets, database, policies),
+    presence,
+    {
+      connectionString: options.jobs.url,
+      concurrency: 50,
+      preparedStatements: true,
+      pollMs: 100,
+    },
+  );
+  runner?.start();
+  const upkeep = jobs === null
+    ? null
+    : new JobUpkeep(database, jobs, presence, { everyMs: 200, deadRetentionDays: 7 });
+  upkeep?.start();
   const pipeline = createPipeline(database, {}, hosts.chains, hosts.targets);
   let isDead = false;
   return {
@@ -99,6 +146,8 @@ export async function startPluginServer(
     hosts,
     deliverer,
     log,
+    jobs,
+    runner,
     apply,
     printed: () => log.filter(({ source }) => source === "CONSOLE").map(({ message }) => message),
     logText: () => log.map(({ message }) => message).join("\n"),
@@ -107,6 +156,8 @@ export async function startPluginServer(
       for (const host of hosts.hosts) if (host.pid !== null) Deno.kill(host.pid, "SIGKILL");
       await pipeline.drain(0, new AbortController().signal);
       await deliverer.abandon();
+      await upkeep?.stop();
+      await runner?.abandon();
       await hosts.stop(0);
       await presence.abandon();
     },
@@ -114,6 +165,8 @@ export async function startPluginServer(
       if (isDead) return;
       await pipeline.drain(5_000, new AbortController().signal);
       await deliverer.stop(2_000);
+      await upkeep?.stop();
+      await runner?.stop(5_000);
       await hosts.stop(2_000);
       await presence.stop();
     },

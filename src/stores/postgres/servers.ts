@@ -18,6 +18,7 @@ export class ServerPresence {
   readonly #database: Queryable;
   readonly #options: ServerPresenceOptions;
   readonly #log = getLogger(["paddock", "servers"]);
+  readonly #jobPools: string[] = [];
   #timer: ReturnType<typeof setInterval> | undefined;
   #beating: Promise<void> | null = null;
 
@@ -44,6 +45,27 @@ export class ServerPresence {
     await this.#database.query("DELETE FROM paddock.server WHERE id = $1", [this.id]);
   }
 
+  /** Notes a name under which this server locks jobs. */
+  async register(jobPool: string): Promise<void> {
+    this.#jobPools.push(jobPool);
+    await this.#say();
+  }
+
+  /** Servers that ended without a word, and the names under which they locked jobs. */
+  async dead(): Promise<{ readonly id: string; readonly jobPools: readonly string[] }[]> {
+    return await this.#database.query(
+      `SELECT id, job_pools AS "jobPools" FROM paddock.server WHERE expires_at < now()`,
+    );
+  }
+
+  /** Forgets servers whose locks were freed. */
+  async forget(ids: readonly string[]): Promise<void> {
+    await this.#database.query(
+      "DELETE FROM paddock.server WHERE id = ANY ($1::uuid[]) AND expires_at < now()",
+      [ids],
+    );
+  }
+
   /** Says nothing more, and leaves everything to expire. */
   async abandon(): Promise<void> {
     clearInterval(this.#timer);
@@ -55,10 +77,11 @@ export class ServerPresence {
       `WITH gone AS (
          DELETE FROM paddock.server WHERE expires_at < now() - $3 * interval '1 hour'
        )
-       INSERT INTO paddock.server (id, expires_at)
-       VALUES ($1, now() + $2 * interval '1 millisecond')
-       ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at`,
-      [this.id, this.#options.ttlMs, KEPT_HOURS],
+       INSERT INTO paddock.server (id, expires_at, job_pools)
+       VALUES ($1, now() + $2 * interval '1 millisecond', $4)
+       ON CONFLICT (id) DO UPDATE
+       SET expires_at = excluded.expires_at, job_pools = excluded.job_pools`,
+      [this.id, this.#options.ttlMs, KEPT_HOURS, this.#jobPools],
     );
   }
 }

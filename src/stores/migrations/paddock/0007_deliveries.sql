@@ -2,7 +2,9 @@
 CREATE TABLE paddock.server (
   id uuid PRIMARY KEY,
   started_at timestamptz NOT NULL DEFAULT now(),
-  expires_at timestamptz NOT NULL
+  expires_at timestamptz NOT NULL,
+  -- Names under which its workers lock jobs.
+  job_pools text[] NOT NULL DEFAULT '{}'
 );
 
 -- Stored events that plugins are still to be told of: a row per write batch, its events compressed.
