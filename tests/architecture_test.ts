@@ -23,7 +23,7 @@ const FORBIDDEN: readonly (readonly [from: RegExp, to: RegExp, why: string])[] =
   [/^src\/pipeline\//, /^src\/sources\/(?!source\.ts$)/, "the pipeline knows sources by interface"],
   [/^src\/stores\//, /^src\/(?:plugins|pipeline|sources|http|cli)\//, "stores know SQL alone"],
   [/^src\/events\//, /^src\/(?!events\/|errors\.ts$)/, "what an event is depends on nothing"],
-  [/^src\/(?!cli\/|server)/, /^src\/(?:server|server_plugins)\.ts$/, "only modes start servers"],
+  [/^src\/(?!cli\/|server)/, /^src\/server(?:_\w+)?\.ts$/, "only modes start servers"],
   [/^src\/(?!cli\/)/, /^src\/cli\//, "nothing depends on the command line"],
 ];
 

@@ -71,6 +71,10 @@ Deno.test("runNow, runIn and runAt run the job with its payload, when it is due"
   assert.ok(Date.now() - before >= 1_000, "the delayed ones were delayed");
   assert.deepEqual(new Set(ran().slice(0, 2)), new Set(["hello now object", "bare object"]));
   assert.deepEqual(ran().slice(2), ["hello in object", "hello at object"]);
+  await eventually(
+    async () => (await server.jobs?.counts())?.waiting === 1,
+    () => "what ran is not finished",
+  );
   const later = await server.jobs?.list({ limit: 10, onlyDead: false, teamId });
   assert.equal(later?.length, 1);
   const days = ((later?.[0]?.runAt as Date).getTime() - before) / 86_400_000;

@@ -3,6 +3,7 @@ import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
 import { Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
+import type { JobIntake } from "../../src/pipeline/job_intake.ts";
 import type { PluginChains } from "../../src/pipeline/plugin_chains.ts";
 import type { DeliveryIntents } from "../../src/pipeline/plugin_hooks.ts";
 import type { ReceivedItem } from "../../src/sources/source.ts";
@@ -41,9 +42,10 @@ export function createPipeline(
   options: Partial<PipelineOptions> = {},
   chains: PluginChains = NO_PLUGINS,
   deliveries: DeliveryIntents = NO_DELIVERIES,
+  jobs: JobIntake | null = null,
 ): Pipeline {
   const pipeline = new Pipeline(
-    { store: createStore(database), teams: new Teams(database), chains, deliveries },
+    { store: createStore(database), teams: new Teams(database), chains, deliveries, jobs },
     {
       writers: 3,
       writeBatchSize: 100,

@@ -6,12 +6,15 @@ import { JobRunner } from "../../src/jobs/job_runner.ts";
 import type { JobPolicies } from "../../src/jobs/job_settings.ts";
 import { JobUpkeep } from "../../src/jobs/job_upkeep.ts";
 import { PluginJobs } from "../../src/jobs/plugin_jobs.ts";
+import { RequestedJobs } from "../../src/jobs/requested_jobs.ts";
 import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
 import { JobCalls } from "../../src/plugins/api/job_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
+import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
+import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type { PluginApi, PluginLogEntry, PluginSpec } from "../../src/plugins/types.ts";
@@ -100,11 +103,15 @@ export async function startPluginServer(
   const others: PluginApi = options.api ?? {
     call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
   };
-  const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
+  const refusals = new EgressRefusals(null);
+  const egress = new EgressGateway((refusal) => hosts.refused(refusal));
+  const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
     api: new JobCalls(others, jobs),
     breakers: new Breakers(null),
+    egress,
+    refusals,
   });
   const id = randomUUID();
   const presence = new ServerPresence(database, { id, ttlMs: options.ttlMs ?? 60_000 });
@@ -138,7 +145,8 @@ export async function startPluginServer(
     ? null
     : new JobUpkeep(database, jobs, presence, { everyMs: 200, deadRetentionDays: 7 });
   upkeep?.start();
-  const pipeline = createPipeline(database, {}, hosts.chains, hosts.targets);
+  const intake = jobs === null ? null : new RequestedJobs(database, jobs);
+  const pipeline = createPipeline(database, {}, hosts.chains, hosts.targets, intake);
   let isDead = false;
   return {
     id,
@@ -159,6 +167,8 @@ export async function startPluginServer(
       await upkeep?.stop();
       await runner?.abandon();
       await hosts.stop(0);
+      await egress.stop();
+      await refusals.close();
       await presence.abandon();
     },
     [Symbol.asyncDispose]: async () => {
@@ -168,6 +178,8 @@ export async function startPluginServer(
       await upkeep?.stop();
       await runner?.stop(5_000);
       await hosts.stop(2_000);
+      await egress.stop();
+      await refusals.close();
       await presence.stop();
     },
   };

@@ -29,6 +29,8 @@ export interface DeadLetterSink {
 /** Keeps what plugins are to be told of, within the same transaction. */
 export interface OutboxSink {
   append(tx: Queryable, events: readonly OutgoingEvent[]): Promise<void>;
+  /** Called after the commit. */
+  committed(): void;
 }
 
 export interface PostgresEventStoreParts {
@@ -67,7 +69,8 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      return await this.#parts.database.transaction(async (tx) => {
+      const { outbox } = this.#parts;
+      const { outgoing, ...report } = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
         if (fresh.length > 0) {
           await this.#writePersons(tx, fresh);
@@ -78,9 +81,12 @@ export class PostgresEventStore {
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
         // Last, as readers of the outbox wait for whoever has written to it.
-        await this.#parts.outbox.append(tx, fresh.flatMap(({ outgoing }) => outgoing ?? []));
-        return { stored: fresh.length, repeated: events.length - fresh.length };
+        const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
+        await outbox.append(tx, outgoing);
+        return { outgoing, stored: fresh.length, repeated: events.length - fresh.length };
       });
+      if (outgoing.length > 0) outbox.committed();
+      return report;
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
       // A server that slept past midnight: the day is made and the batch is done again.

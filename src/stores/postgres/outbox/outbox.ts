@@ -47,12 +47,20 @@ const FAST = { level: constants.Z_BEST_SPEED };
 
 export class PostgresOutbox {
   readonly #database: Queryable;
+  readonly #onNews: () => void;
   /** Positions are handed out, and not all of their transactions have ended. */
   #awaited: { readonly position: bigint; readonly writers: readonly string[] } | null = null;
   #settled = 0n;
 
-  constructor(database: Queryable) {
+  /** @param onNews called when this server appended something and it was committed */
+  constructor(database: Queryable, onNews: () => void = () => {}) {
     this.#database = database;
+    this.#onNews = onNews;
+  }
+
+  /** Says that what was appended is committed, so that nobody has to find out by looking. */
+  committed(): void {
+    this.#onNews();
   }
 
   /**
