@@ -34,6 +34,7 @@ import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
@@ -119,6 +120,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const runner = jobs === null
     ? null
     : startJobs(config, storage, jobs, { targets, presence }, started);
+  const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
     teams,
@@ -169,6 +171,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     health: () =>
       healthReport(pipeline, consumers, {
         deliveries: deliverer.unavailable,
+        scheduler: scheduler.unavailable,
         ...(runner === null ? {} : { jobs: runner.unavailable }),
       }),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
