@@ -1,6 +1,8 @@
 /** One config's instance of the plugin: its setup, and its events. */
 import { flushFrames, fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
 import { type EventResult, type PluginError, ResultStatus } from "./frames.ts";
+import { callHook, NOT_READY } from "./hook_call.ts";
+import type { HookReport, HookRequest } from "./hook_frames.ts";
 import type { PluginExports } from "./load.ts";
 import type { Meta } from "./meta.ts";
 import { readError } from "./plugin_error.ts";
@@ -22,6 +24,7 @@ type Event = Record<string, unknown>;
 type Hook = (...args: unknown[]) => unknown;
 
 export interface InstanceOptions {
+  readonly pluginName: string;
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
 }
@@ -40,6 +43,8 @@ export class PluginInstance {
   #setup: Promise<PluginError | null> | null = null;
   /** Frames of one config are worked off one after the other. */
   #tail: Promise<void> = Promise.resolve();
+  /** Calls that are under way. */
+  readonly #calls = new Set<Promise<HookReport>>();
 
   constructor(exports: PluginExports, meta: Meta, options: InstanceOptions) {
     this.#exports = exports;
@@ -68,6 +73,7 @@ export class PluginInstance {
     const { teardownPlugin } = this.#exports;
     if (!this.#ready || typeof teardownPlugin !== "function") return;
     await this.#tail;
+    await Promise.all(this.#calls);
     await this.#limited("teardownPlugin", () => (teardownPlugin as Hook)(this.#meta));
   }
 
@@ -85,6 +91,29 @@ export class PluginInstance {
         send(texts.map((_, index) => failure(index, read)));
       }
     })();
+  }
+
+  /** Calls a function of the plugin that does not change events. */
+  async call(request: HookRequest, texts: readonly Uint8Array[]): Promise<HookReport> {
+    await this.#setup;
+    if (!this.#ready) return NOT_READY;
+    const call = callHook(
+      {
+        exports: this.#exports,
+        meta: this.#meta,
+        pluginName: this.#options.pluginName,
+        tasksPerWorker: this.#options.tasksPerWorker,
+        limited: (name, run) => this.#limited(name, run),
+      },
+      request,
+      texts,
+    );
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
   }
 
   async #process(

@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import type { Calls, LogChannel } from "./channel.ts";
 import type { LoadConfig, LogLine } from "./frames.ts";
+import { createJobs, type JobControls } from "./jobs.ts";
 
 interface SerializeOptions {
   readonly jsonSerialize?: boolean;
@@ -14,6 +15,7 @@ export interface Meta {
   readonly attachments: Record<string, unknown>;
   readonly cache: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly storage: Record<string, (...args: never[]) => Promise<unknown>>;
+  readonly jobs: Record<string, (payload?: unknown) => JobControls>;
 }
 
 /**
@@ -54,6 +56,7 @@ export function createMeta(config: LoadConfig, calls: Calls): Meta {
         value === undefined ? call("storage.del")(key) : call("storage.set")(key, value),
       del: call("storage.del"),
     },
+    jobs: createJobs(call("jobs.enqueue")),
   };
 }
 

@@ -13,6 +13,8 @@ import {
 } from "./frames.ts";
 import { EgressDoor } from "./egress.ts";
 import { harden } from "./harden.ts";
+import { NOT_READY } from "./hook_call.ts";
+import { decodeHookCall } from "./hook_frames.ts";
 import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { createConsole, createMeta } from "./meta.ts";
@@ -63,6 +65,12 @@ async function tearDown(): Promise<void> {
   sendFrame(encodeFrame(FrameType.TornDown, 0));
 }
 
+async function callHook(id: number, payload: Uint8Array): Promise<void> {
+  const { request, texts } = decodeHookCall(payload);
+  const report = await instances.get(request.configId)?.call(request, texts) ?? NOT_READY;
+  sendJson(FrameType.HookDone, id, report);
+}
+
 function handle(bytes: Uint8Array): void {
   const { type, id, payload } = decodeFrame(bytes);
   switch (type) {
@@ -83,6 +91,9 @@ function handle(bytes: Uint8Array): void {
       instances.get(configId)?.process(texts, (results) => sendFrame(encodeResults(id, results)));
       return;
     }
+    case FrameType.HookCall:
+      callHook(id, payload);
+      return;
     case FrameType.Answers:
       return calls.answered(id, fromBytes(payload) as ApiAnswer[]);
     case FrameType.Setup:

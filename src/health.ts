@@ -6,8 +6,15 @@ import type { Pipeline } from "./pipeline/pipeline.ts";
 const SILENT_MS = 30_000;
 
 /** How the server is now, from what its parts say of themselves; asks no store. */
-export function healthReport(pipeline: Pipeline, consumers: readonly Consumer[]): HealthReport {
-  const parts: Record<string, string | null> = { store: pipeline.counters.storeUnavailable };
+export function healthReport(
+  pipeline: Pipeline,
+  consumers: readonly Consumer[],
+  others: Readonly<Record<string, string | null>>,
+): HealthReport {
+  const parts: Record<string, string | null> = {
+    store: pipeline.counters.storeUnavailable,
+    ...others,
+  };
   for (const consumer of consumers) {
     // A full pipeline makes a source wait, which is not its fault; the store's line says why.
     const silent = consumer.silentForMs > SILENT_MS && pipeline.room.items > 0;

@@ -2,6 +2,7 @@
  * The composition root: builds every part from the configuration, starts them in order, and stops
  * them in the opposite one. Only this file knows all parts.
  */
+import { randomUUID } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
@@ -12,7 +13,7 @@ import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
-import { Pipeline } from "./pipeline/pipeline.ts";
+import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
@@ -27,8 +28,14 @@ import { createFirstProject, type Project } from "./stores/postgres/first_projec
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
+import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
+import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
+import { ServerPresence } from "./stores/postgres/servers.ts";
+import { RequestedJobs } from "./jobs/requested_jobs.ts";
+import { startDeliveries } from "./server_deliveries.ts";
+import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
-import type { PluginChains } from "./pipeline/plugin_chains.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -92,9 +99,35 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
-  const chains = await startPlugins(config, storage, notifications, started);
+  const presence = new ServerPresence(database, {
+    id: randomUUID(),
+    ttlMs: config.SCHEDULE_LOCK_TTL * 1000,
+  });
+  await presence.start();
+  started.push("presence", () => presence.stop());
+  const jobs = openJobs(config, storage, started);
+  if (jobs !== null) await prepareJobs(config, jobs);
+  const cursors = new DeliveryCursors(database, presence.id);
+  const { chains, targets } = await startPlugins(
+    config,
+    storage,
+    notifications,
+    { cursors, jobs: jobs?.queue ?? null },
+    started,
+  );
+  const outbox = new PostgresOutbox(database, () => deliverer.notify());
+  const deliverer = startDeliveries(config, { outbox, cursors, targets, jobs }, started);
+  const runner = jobs === null
+    ? null
+    : startJobs(config, storage, jobs, { targets, presence }, started);
+  const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, teams, chains);
+  const pipeline = createPipeline(config, storage, outbox, {
+    teams,
+    chains,
+    deliveries: targets,
+    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+  });
 
   const postgresInbox = new PostgresInbox(database);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -135,7 +168,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () => healthReport(pipeline, consumers),
+    health: () =>
+      healthReport(pipeline, consumers, {
+        deliveries: deliverer.unavailable,
+        scheduler: scheduler.unavailable,
+        ...(runner === null ? {} : { jobs: runner.unavailable }),
+      }),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
@@ -158,8 +196,8 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 function createPipeline(
   config: Config,
   storage: Storage,
-  teams: Teams,
-  chains: PluginChains,
+  outbox: PostgresOutbox,
+  parts: Omit<PipelineParts, "store">,
 ): Pipeline {
   const { database } = storage;
   const store = new PostgresEventStore({
@@ -167,10 +205,11 @@ function createPipeline(
     fold: foldPersons,
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
+    outbox,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ store, teams, chains }, {
+  return new Pipeline({ ...parts, store }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
-import type { PluginChains } from "./pipeline/plugin_chains.ts";
+import type { JobSink } from "./jobs/new_job.ts";
+import { JobCalls } from "./plugins/api/job_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
 import { Breakers } from "./plugins/breaker/breakers.ts";
@@ -11,6 +12,7 @@ import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
+import { wantedCursors } from "./plugins/hosts/host_targets.ts";
 import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
@@ -20,6 +22,7 @@ import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
+import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import type { PubSub } from "./stores/pubsub.ts";
 import { RedisPluginCache } from "./stores/redis/plugin_cache.ts";
 import { RedisPubSub } from "./stores/redis/pubsub.ts";
@@ -27,13 +30,21 @@ import { RedisPubSub } from "./stores/redis/pubsub.ts";
 /** How long plugins may take to tear down when the server stops. */
 const TEARDOWN_MS = 5_000;
 
+/** What plugins need besides being sent events. */
+export interface PluginDeliveries {
+  readonly cursors: DeliveryCursors;
+  /** Where the jobs go that they ask for; null where there is no queue. */
+  readonly jobs: JobSink | null;
+}
+
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
 export async function startPlugins(
   config: Config,
   storage: Storage,
   notifications: PubSub,
+  deliveries: PluginDeliveries,
   started: StopStack,
-): Promise<PluginChains> {
+): Promise<PluginHosts> {
   const { database, redisUrl } = storage;
   const log = getLogger(["paddock", "plugins"]);
   const instanceId = randomUUID();
@@ -73,7 +84,10 @@ export async function startPlugins(
   }, {
     log: pluginLog,
     reports,
-    api: new StoredPluginApi(cache, new PluginStorage(database)),
+    api: new JobCalls(
+      new StoredPluginApi(cache, new PluginStorage(database)),
+      deliveries.jobs,
+    ),
     breakers,
     egress,
     refusals,
@@ -91,6 +105,8 @@ export async function startPlugins(
   const reloader: Reloader = new Reloader(async () => {
     const specs = await registry.load();
     await breakers.sync(specs);
+    // Before the plugins are in force, so that not one event is stored that they are not told of.
+    await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets));
     hosts.apply(specs);
   });
   await reloader.now();
@@ -105,5 +121,5 @@ export async function startPlugins(
       log.warn`not listening on ${channel}: ${errorMessage(error)}`
     );
   }
-  return hosts.chains;
+  return hosts;
 }

@@ -12,7 +12,7 @@ const FORBIDDEN: readonly (readonly [from: RegExp, to: RegExp, why: string])[] =
   [/^plugins_runtime\//, /^src\//, "the runtime is all that a plugin's process has"],
   [
     /^src\//,
-    /^plugins_runtime\/(?!frames\.ts$)/,
+    /^plugins_runtime\/(?!(?:hook_)?frames\.ts$)/,
     "the server knows the frames and nothing else of the runtime",
   ],
   [
@@ -23,7 +23,7 @@ const FORBIDDEN: readonly (readonly [from: RegExp, to: RegExp, why: string])[] =
   [/^src\/pipeline\//, /^src\/sources\/(?!source\.ts$)/, "the pipeline knows sources by interface"],
   [/^src\/stores\//, /^src\/(?:plugins|pipeline|sources|http|cli)\//, "stores know SQL alone"],
   [/^src\/events\//, /^src\/(?!events\/|errors\.ts$)/, "what an event is depends on nothing"],
-  [/^src\/(?!cli\/|server)/, /^src\/(?:server|server_plugins)\.ts$/, "only modes start servers"],
+  [/^src\/(?!cli\/|server)/, /^src\/server(?:_\w+)?\.ts$/, "only modes start servers"],
   [/^src\/(?!cli\/)/, /^src\/cli\//, "nothing depends on the command line"],
 ];
 

@@ -12,6 +12,7 @@ const FLAGS = {
   healthcheck: { type: "boolean" },
   migrate: { type: "boolean" },
   idle: { type: "boolean" },
+  "upgrade-jobs": { type: "boolean" },
 } as const;
 
 const PRECEDENCE = ["help", "version", "healthcheck", "migrate", "idle"] as const;
@@ -31,10 +32,20 @@ export function modeOf(argv: readonly string[]): Mode {
   }
   try {
     const { values } = parseArgs({ args: [...argv], options: FLAGS, strict: true });
-    return PRECEDENCE.find((flag) => values[flag]) ?? "serve";
+    const mode = PRECEDENCE.find((flag) => values[flag]) ?? "serve";
+    if (upgradesJobs(argv) && !values.migrate) {
+      throw new PaddockError("PDK_USAGE", "--upgrade-jobs is given together with --migrate");
+    }
+    return mode;
   } catch (error) {
+    if (error instanceof PaddockError) throw error;
     const message = errorMessage(error).split(". ")[0] ?? "";
     const flags = PRECEDENCE.map((flag) => `--${flag}`).join(", ");
     throw new PaddockError("PDK_USAGE", `${message}: there are ${flags}`);
   }
+}
+
+/** Whether `--migrate` may change the job schema of the server before, beyond return. */
+export function upgradesJobs(argv: readonly string[]): boolean {
+  return argv.includes("--upgrade-jobs");
 }

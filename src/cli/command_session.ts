@@ -13,6 +13,8 @@ import type { CommandOutput } from "./command_output.ts";
 export interface CommandSession {
   readonly config: Config;
   readonly database: Database;
+  /** Its address. */
+  readonly databaseUrl: string;
   readonly output: CommandOutput;
   /** Makes running servers read their plugins again. */
   announcePluginChange(): Promise<void>;
@@ -35,6 +37,7 @@ export function sessionsOf(environment: Environment, output: CommandOutput): Run
       await work({
         config,
         database: storage.database,
+        databaseUrl: storage.databaseUrl,
         output,
         announcePluginChange: () => announce(config, storage, output),
       });

@@ -1,4 +1,7 @@
-/** The sub-commands: `paddock plugins …`, `paddock events`, `paddock teams`, `paddock dead-letters`. */
+/**
+ * The sub-commands: `paddock plugins …`, `paddock events`, `paddock teams`, `paddock dead-letters`,
+ * `paddock jobs`.
+ */
 import { Command, CommanderError } from "commander";
 import type { Environment } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
@@ -6,6 +9,7 @@ import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
 import { sessionsOf } from "./command_session.ts";
 import { addDeadLetterCommands } from "./dead_letters.ts";
 import { addEventCommands } from "./events.ts";
+import { addJobCommands } from "./jobs.ts";
 import { addPluginCommands } from "./plugins.ts";
 import { addTeamCommands } from "./teams.ts";
 
@@ -45,5 +49,6 @@ function createProgram(environment: Environment, output: CommandOutput): Command
   addEventCommands(program, run);
   addTeamCommands(program, run);
   addDeadLetterCommands(program, run);
+  addJobCommands(program, run);
   return program;
 }

@@ -9,6 +9,7 @@ Flags:
   -v, --version    print the version
   --healthcheck    say whether the server is well: exit code 0 or 1
   --migrate        create or upgrade Paddock's tables and the job queue's schema
+                   (with --upgrade-jobs also that of the server before, beyond return)
   --idle           connect to nothing and wait (also PLUGIN_SERVER_IDLE=true)
 
 Commands (each has a --help):
@@ -16,6 +17,7 @@ Commands (each has a --help):
   events           print recent events
   teams            list projects
   dead-letters     list and show what could not be stored
+  jobs             list and retry plugins' jobs and failed exports
 
 Settings are environment variables.
 `;

@@ -2,7 +2,7 @@ import { type Environment, loadConfig } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { configureLogging } from "../telemetry/log.ts";
 import { VERSION } from "../version.ts";
-import { modeOf } from "./command_line.ts";
+import { modeOf, upgradesJobs } from "./command_line.ts";
 import { helpText } from "./help.ts";
 
 const VERSION_LINE = `Paddock v${VERSION}`;
@@ -43,7 +43,7 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   }
   if (mode === "migrate") {
     const { migrateMode } = await import("./migrate.ts");
-    return await migrateMode(config);
+    return await migrateMode(config, upgradesJobs(argv));
   }
   if (mode === "idle" || config.PLUGIN_SERVER_IDLE) {
     const { idle } = await import("./idle.ts");

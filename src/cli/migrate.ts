@@ -1,11 +1,15 @@
 import type { Config } from "../config/config.ts";
-import { migrateJobSchema } from "../jobs/schema.ts";
+import { JOB_SCHEMA, jobSchemaKind, migrateJobSchema, upgradeJobSchema } from "../jobs/schema.ts";
 import { openStorage } from "../storage.ts";
 import { migrate } from "../stores/migrations/migrate.ts";
+import { Database } from "../stores/postgres/database.ts";
 import { createFirstProject } from "../stores/postgres/first_project.ts";
 
-/** Brings every table up to this version and says what it did. Safe to run again. */
-export async function migrateMode(config: Config): Promise<number> {
+/**
+ * Brings every table up to this version and says what it did. Safe to run again.
+ * @param upgradesJobs also the schema of the server before, which that server cannot use afterwards
+ */
+export async function migrateMode(config: Config, upgradesJobs: boolean): Promise<number> {
   const storage = await openStorage(config, "command");
   try {
     console.log(`Storage: ${storage.description}`);
@@ -24,14 +28,39 @@ export async function migrateMode(config: Config): Promise<number> {
       console.log("Job queue: 'graphile' is not in JOB_QUEUES, nothing to migrate.");
       return 0;
     }
-    const schema = config.JOB_QUEUE_GRAPHILE_SCHEMA ?? "graphile_worker";
-    const migrated = await migrateJobSchema(storage.database, {
-      connectionString: config.JOB_QUEUE_GRAPHILE_URL || storage.databaseUrl,
-      schema,
-    });
-    console.log(`Job queue: schema ${schema} ${migrated ? "up to date" : "left as it is"}.`);
+    await migrateJobs(
+      config.JOB_QUEUE_GRAPHILE_URL || storage.databaseUrl,
+      config.JOB_QUEUE_GRAPHILE_SCHEMA ?? "graphile_worker",
+      upgradesJobs,
+    );
     return 0;
   } finally {
     await storage.close();
+  }
+}
+
+async function migrateJobs(url: string, schema: string, upgrades: boolean): Promise<void> {
+  await migrateJobSchema(url);
+  console.log(`Job queue: schema ${JOB_SCHEMA} up to date.`);
+  const database = new Database({
+    connectionString: url,
+    max: 1,
+    applicationName: "paddock command",
+  });
+  try {
+    if (await jobSchemaKind(database, schema) !== "before") return;
+    if (upgrades) {
+      await upgradeJobSchema(url, schema);
+      console.log(
+        `Job queue: schema ${schema} upgraded. The server before cannot use it any more.`,
+      );
+    } else {
+      console.log(
+        `Job queue: schema ${schema} is of the server before and left as it is; its jobs are run. ` +
+          "To upgrade it beyond return: --migrate --upgrade-jobs",
+      );
+    }
+  } finally {
+    await database.close();
   }
 }

@@ -276,6 +276,18 @@ export const SETTINGS = {
     ["organization", "config"],
     "Who shares a plugin process: the configs of one organization, or nobody.",
   ),
+  DELIVERY_RETENTION_HOURS: number(
+    "Plugins",
+    168,
+    "Stored events that a plugin could not be told of for so long (onEvent, exportEvents) are dropped.",
+    { min: 1 },
+  ),
+  DELIVERY_MAX_BYTES: number(
+    "Plugins",
+    67108864,
+    "Stored events held in memory at most while plugins are told of them.",
+    { min: 1048576, integer: true },
+  ),
   DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
   INTERNAL_MMDB_SERVER_PORT: number(
     "Plugins",
@@ -347,6 +359,41 @@ export const SETTINGS = {
   JOB_QUEUE_S3_AWS_REGION: text("Jobs", "us-west-1", "Accepted; the job queue is in Postgres."),
   JOB_QUEUE_S3_BUCKET_NAME: text("Jobs", "", "Accepted; the job queue is in Postgres."),
   JOB_QUEUE_S3_PREFIX: text("Jobs", "", "Accepted; the job queue is in Postgres."),
+  JOB_CONCURRENCY: number("Jobs", 50, "Jobs that a server runs at a time.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  JOB_ATTEMPTS: number(
+    "Jobs",
+    10,
+    "How often a plugin's job is tried that throws a RetryError or does not come to an end.",
+    { min: 1, max: 1000, integer: true },
+  ),
+  JOB_RETRY_SECONDS: number(
+    "Jobs",
+    3,
+    "The first wait before a plugin's job is tried again; each is twice the one before.",
+    { min: 0 },
+  ),
+  EXPORT_ATTEMPTS: number(
+    "Jobs",
+    15,
+    "How often a batch is tried again that exportEvents could not export.",
+    { min: 1, max: 1000, integer: true },
+  ),
+  EXPORT_RETRY_SECONDS: number(
+    "Jobs",
+    6,
+    "The first wait before a batch is exported again; each is twice the one before.",
+    { min: 0 },
+  ),
+  JOB_DEAD_RETENTION_DAYS: number(
+    "Jobs",
+    30,
+    "Dead jobs that nobody tried again ('paddock jobs') are dropped after so long.",
+    { min: 1 },
+  ),
   CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
   LOG_LEVEL: choice(
     "Observability",

@@ -1,3 +1,4 @@
+import type { OutgoingEvent } from "./outgoing_event.ts";
 import type { JsonObject } from "./types.ts";
 
 /** What an event asks of the person tables. */
@@ -30,6 +31,8 @@ export interface PreparedEvent {
   /** Set for `$snapshot`, which becomes a session recording row and no event row. */
   readonly recording: { readonly sessionId: string; readonly snapshotData: string } | null;
   readonly person: PersonEffects;
+  /** The event as it left the plugins, where some plugin is to be told of it once it is stored. */
+  readonly outgoing?: OutgoingEvent;
 }
 
 /** Every distinct id the event touches, with its team: what must not be worked on out of order. */

@@ -1,47 +1,49 @@
-import { runMigrations } from "graphile-worker";
+/** The schemas of the job queue: Paddock's own, and the one that the server before left. */
+import { Logger, runMigrations } from "graphile-worker";
 import { getLogger } from "@logtape/logtape";
 import type { Queryable } from "../stores/postgres/database.ts";
 
-export interface JobSchemaOptions {
-  readonly connectionString: string;
-  readonly schema: string;
+/**
+ * Paddock's own jobs. Not in the schema of the server before: that one's version could not read it
+ * any more, and going back to that server is to stay possible.
+ */
+export const JOB_SCHEMA = "paddock_jobs";
+
+/** Whose a schema is: that of a graphile-worker as old as the server before, or of today's. */
+export type JobSchemaKind = "absent" | "before" | "current";
+
+/** Graphile's own log, as a category of ours. Its errors are told by the runner in better words. */
+export function graphileLogger(): Logger {
+  const log = getLogger(["paddock", "jobs"]);
+  return new Logger(() => (_level, message) => {
+    log.debug`${message}`;
+  });
+}
+
+/** Creates or upgrades Paddock's own schema. Safe to run again, and by several servers at once. */
+export async function migrateJobSchema(connectionString: string): Promise<void> {
+  await runMigrations({ connectionString, schema: JOB_SCHEMA, logger: graphileLogger() });
+}
+
+/** What a schema holds. */
+export async function jobSchemaKind(
+  database: Queryable,
+  schema: string,
+): Promise<JobSchemaKind> {
+  const columns = await database.query<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns
+     WHERE table_schema = $1 AND table_name = 'migrations'`,
+    [schema],
+  );
+  if (columns.length === 0) return "absent";
+  // Versions before the one that has the column of breaking changes.
+  return columns.some(({ name }) => name === "breaking") ? "current" : "before";
 }
 
 /**
- * Creates or upgrades the job queue's schema. One that the server before made is of a version that
- * cannot be gone back to once it is upgraded, so it is left alone.
- * @returns whether the schema is Paddock's to use now
+ * Upgrades the schema of the server before, on request only: that server cannot use it afterwards.
+ * Its jobs are run as before.
  */
-export async function migrateJobSchema(
-  database: Queryable,
-  options: JobSchemaOptions,
-): Promise<boolean> {
-  const log = getLogger(["paddock", "jobs"]);
-  const [table] = await database.query<{ present: string | null }>(
-    "SELECT to_regclass(format('%I.migrations', $1::text))::text AS present",
-    [options.schema],
-  );
-  if (table?.present && await isOfServerBefore(database, options.schema)) {
-    log.warn`the job queue in schema ${options.schema} is the server's before: it is left as it is`;
-    return false;
-  }
-  await runMigrations({
-    connectionString: options.connectionString,
-    schema: options.schema,
-    // Its own log would go around ours.
-    logger: new (await import("graphile-worker")).Logger(() => (_level, message) => {
-      log.debug`${message}`;
-    }),
-  });
-  return true;
-}
-
-/** Versions before the one that has the column of breaking changes. */
-async function isOfServerBefore(database: Queryable, schema: string): Promise<boolean> {
-  const rows = await database.query(
-    `SELECT 1 FROM information_schema.columns
-     WHERE table_schema = $1 AND table_name = 'migrations' AND column_name = 'breaking'`,
-    [schema],
-  );
-  return rows.length === 0;
+export async function upgradeJobSchema(connectionString: string, schema: string): Promise<void> {
+  await runMigrations({ connectionString, schema, logger: graphileLogger() });
 }

@@ -1,6 +1,7 @@
 /** The road of one batch: decode → transform → prepare → write → ack. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../errors.ts";
+import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { Backoff } from "./backoff.ts";
@@ -8,7 +9,9 @@ import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
 import { InFlightBatch } from "./in_flight.ts";
+import type { JobIntake } from "./job_intake.ts";
 import type { PluginChains } from "./plugin_chains.ts";
+import type { DeliveryIntents } from "./plugin_hooks.ts";
 import { prepareEvent, type TeamRules } from "./prepare.ts";
 import { Transform, type Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -25,6 +28,9 @@ export interface PipelineParts {
   readonly store: EventStore;
   readonly teams: TeamLookup;
   readonly chains: PluginChains;
+  readonly deliveries: DeliveryIntents;
+  /** Null where there is no job queue: jobs become dead letters then. */
+  readonly jobs: JobIntake | null;
 }
 
 export interface PipelineOptions {
@@ -112,6 +118,7 @@ export class Pipeline {
       this.#bytes += item.bytes;
     }
     const letters: WriteItem[] = [];
+    const jobs: number[] = [];
     const byTeam = new Map<number, Decoded[]>();
     batch.items.forEach((item, index) => {
       try {
@@ -122,9 +129,7 @@ export class Pipeline {
           if (team === undefined) byTeam.set(item.event.teamId, [entry]);
           else team.push(entry);
         } else if (item.kind === "job") {
-          // Kept, with all that is needed to run it, until there is a queue that runs jobs.
-          const error = new PaddockError("PDK_JOB_UNSUPPORTED", `no job '${item.job.type}' is run`);
-          letters.push(this.#letter(source, item, error, () => inFlight.finish(index)));
+          jobs.push(index);
         } else {
           letters.push(this.#letter(source, item, null, () => inFlight.finish(index)));
         }
@@ -133,6 +138,7 @@ export class Pipeline {
       }
     });
     if (letters.length > 0) this.#queue.push(letters);
+    if (jobs.length > 0) this.#enqueue(source, inFlight, jobs);
     const teams = await this.#teams([...byTeam.keys()]);
     if (teams === null) return;
     for (const [teamId, events] of byTeam) {
@@ -215,10 +221,38 @@ export class Pipeline {
         step: "write",
         code: "PDK_ROW_REFUSED" as const,
       });
-      return { work: { kind: "event", event: prepared, deadLetter }, done };
+      const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
+        ? { outgoing: outgoingEvent(event, prepared.name) }
+        : {};
+      return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };
     } catch (error) {
       return this.#letter(source, decoded.item, error, done);
     }
+  }
+
+  /** Keeps jobs, however long their queue is away; events do not wait for it. */
+  async #enqueue(
+    source: string,
+    inFlight: InFlightBatch,
+    indices: readonly number[],
+  ): Promise<void> {
+    const items = indices.map((index) => inFlight.batch.items[index] as ReceivedItem);
+    const jobs = items.flatMap((item) => item.kind === "job" ? [item.job] : []);
+    const refusals = await this.#untilAnswered(
+      "jobs cannot be kept",
+      async () =>
+        this.#parts.jobs === null
+          ? jobs.map(({ type }) =>
+            new PaddockError("PDK_JOB_UNSUPPORTED", `no queue for job '${type}'`)
+          )
+          : await this.#parts.jobs.enqueue(jobs),
+    );
+    refusals?.forEach((refusal, position) => {
+      const index = indices[position] as number;
+      const done = () => inFlight.finish(index);
+      if (refusal === null) done();
+      else this.#queue.push([this.#letter(source, items[position] as ReceivedItem, refusal, done)]);
+    });
   }
 
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
@@ -228,13 +262,17 @@ export class Pipeline {
   }
 
   /** Waits for the store if it is away; null when stopped meanwhile. */
-  async #teams(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules> | null> {
+  #teams(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules> | null> {
+    return this.#untilAnswered("teams cannot be read", () => this.#parts.teams.byIds(ids));
+  }
+
+  async #untilAnswered<T>(complaint: string, ask: () => Promise<T>): Promise<T | null> {
     const backoff = new Backoff(50, 5_000);
     while (!this.#stop.signal.aborted) {
       try {
-        return await this.#parts.teams.byIds(ids);
+        return await ask();
       } catch (error) {
-        if (backoff.failures === 0) this.#log.warn`teams cannot be read: ${errorMessage(error)}`;
+        if (backoff.failures === 0) this.#log.warn`${complaint}: ${errorMessage(error)}`;
         await backoff.failed(this.#stop.signal);
       }
     }

@@ -7,10 +7,14 @@ export class Wakeups {
     if (signal.aborted) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     const wake = () => {
-      signal.removeEventListener("abort", wake);
+      signal.removeEventListener("abort", aborted);
       resolve();
     };
-    signal.addEventListener("abort", wake);
+    const aborted = () => {
+      this.#waiting = this.#waiting.filter((other) => other !== wake);
+      resolve();
+    };
+    signal.addEventListener("abort", aborted, { once: true });
     this.#waiting.push(wake);
     return promise;
   }

@@ -3,17 +3,21 @@ import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
 import { Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
+import type { JobIntake } from "../../src/pipeline/job_intake.ts";
 import type { PluginChains } from "../../src/pipeline/plugin_chains.ts";
+import type { DeliveryIntents } from "../../src/pipeline/plugin_hooks.ts";
 import type { ReceivedItem } from "../../src/sources/source.ts";
 import { DeadLetters } from "../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { PostgresEventStore } from "../../src/stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
+import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
 import { migrate } from "../../src/stores/migrations/migrate.ts";
 import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
 import { Teams } from "../../src/stores/postgres/teams.ts";
 
 const NO_PLUGINS: PluginChains = { has: () => false, run: () => Promise.resolve([]) };
+const NO_DELIVERIES: DeliveryIntents = { isWanted: () => false };
 
 /** Tables and one project. Resolves with the team's id. */
 export async function prepareDatabase(database: Database): Promise<number> {
@@ -28,6 +32,7 @@ export function createStore(database: Database): PostgresEventStore {
     fold: foldPersons,
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
+    outbox: new PostgresOutbox(database),
     ensurePartitions: () => ensureEventSeenPartitions(database, { retentionDays: 7 }),
   });
 }
@@ -36,9 +41,11 @@ export function createPipeline(
   database: Database,
   options: Partial<PipelineOptions> = {},
   chains: PluginChains = NO_PLUGINS,
+  deliveries: DeliveryIntents = NO_DELIVERIES,
+  jobs: JobIntake | null = null,
 ): Pipeline {
   const pipeline = new Pipeline(
-    { store: createStore(database), teams: new Teams(database), chains },
+    { store: createStore(database), teams: new Teams(database), chains, deliveries, jobs },
     {
       writers: 3,
       writeBatchSize: 100,

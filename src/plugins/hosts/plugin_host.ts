@@ -17,12 +17,22 @@ import {
   ResultStatus,
   type SetupReport,
 } from "../../../plugins_runtime/frames.ts";
+import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
+import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
 import type { Breaker, BreakerState } from "../breaker/breaker.ts";
-import type { PluginApi, PluginConfig, PluginLog, PluginReports, PluginSpec } from "../types.ts";
+import type {
+  PluginApi,
+  PluginCapabilities,
+  PluginConfig,
+  PluginLog,
+  PluginReports,
+  PluginSpec,
+} from "../types.ts";
 import type { HostLimits } from "./host_command.ts";
 import { HostProcess } from "./host_process.ts";
+import { HookCalls } from "./hook_calls.ts";
 import { failure, Job, passedBy } from "./job.ts";
 import { loadFrame } from "./load_request.ts";
 import { PluginMessages } from "./plugin_messages.ts";
@@ -73,6 +83,8 @@ const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 /** Work on one frame for over this share of the deadline is slow. */
 const SLOW_SHARE = 1 / 3;
 
+const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -97,7 +109,8 @@ export class PluginHost {
   #isLoaded = false;
   #loadError: PluginError | null = null;
   /** Null until the code was loaded once. */
-  #processesEvents: boolean | null = null;
+  #exports: PluginCapabilities | null = null;
+  readonly #hooks = new HookCalls();
   #nextId = 1;
   #crashes = 0;
   #respawnAt = 0;
@@ -118,7 +131,14 @@ export class PluginHost {
 
   /** False once it is known that it has nothing to say about events. */
   get mayProcessEvents(): boolean {
-    return this.#processesEvents !== false;
+    const methods = this.#exports?.methods;
+    return methods === undefined || methods.includes("processEvent") ||
+      methods.includes("processEventBatch");
+  }
+
+  /** What its code exports: null until it was loaded once, nothing if it cannot be. */
+  get exports(): PluginCapabilities | null {
+    return this.#loadError === null ? this.#exports : NO_EXPORTS;
   }
 
   /** Of its process, if it runs. */
@@ -154,10 +174,37 @@ export class PluginHost {
     });
   }
 
+  /**
+   * Calls a function of the plugin that does not change events. Never rejects; what the plugin does
+   * wrong is in its log.
+   */
+  async call(request: HookRequest, texts: readonly Uint8Array[]): Promise<HookOutcome> {
+    const now = performance.now();
+    const state = this.#parts.breaker.state(now);
+    const refusal = this.#stopped
+      ? "the plugin is being unloaded"
+      : this.#loadError !== null
+      ? "the plugin cannot be loaded"
+      : state === "paused" || state === "disabled"
+      ? `the plugin is ${state}`
+      : null;
+    if (refusal !== null) return { status: "unavailable", reason: refusal };
+    this.#lastWork = now;
+    const outcome = this.#hooks.add(request, texts);
+    this.#pump();
+    return await outcome;
+  }
+
+  /** Says something of Paddock's own in the log of a config. */
+  say(configId: number, type: "INFO" | "WARN" | "ERROR", message: string): void {
+    this.#messages.systemFor(configId, type, message);
+  }
+
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
-    if (idleMs > 0 && this.#jobs.length === 0 && now - this.#lastWork > idleMs) this.#end(1_000);
+    if (this.#jobs.length + this.#hooks.size > 0) return;
+    if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
@@ -175,6 +222,7 @@ export class PluginHost {
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#end(patienceMs);
     for (const job of this.#jobs.splice(0)) job.finish();
+    this.#hooks.refuse("the plugin is being unloaded");
   }
 
   /** Why events pass the plugin by in this state; null where they do not. */
@@ -268,26 +316,28 @@ export class PluginHost {
   }
 
   #pump(): void {
-    if (this.#stopped || this.#jobs.length === 0) return;
-    if (this.#process === null) {
+    if (this.#stopped || this.#jobs.length + this.#hooks.size === 0) return;
+    const process = this.#process;
+    if (process === null) {
       const wait = this.#respawnAt - performance.now();
       if (wait <= 0) this.#spawn();
       else this.#later(wait, () => this.#pump());
       return;
     }
     if (!this.#isLoaded) return;
+    this.#hooks.send((frame) => process.send(frame));
     const [first] = this.#jobs;
-    if (first !== undefined && first.strikes > 0) return this.#pumpSingle(first, this.#process);
+    if (first !== undefined && first.strikes > 0) return this.#pumpSingle(first, process);
     let bytes = this.#jobs.slice(0, this.#sent).reduce((sum, job) => sum + job.bytes, 0);
     while (this.#sent < Math.min(this.#jobs.length, IN_FLIGHT)) {
       const job = this.#jobs[this.#sent] as Job;
       bytes += job.bytes;
       if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) break;
       job.sentAt = performance.now();
-      this.#process.send(encodeEvents(job.id, job.configId, job.texts));
+      process.send(encodeEvents(job.id, job.configId, job.texts));
       this.#sent++;
     }
-    this.#process.setBusy(this.#sent > 0);
+    process.setBusy(this.#sent > 0 || this.#hooks.isBusy);
   }
 
   /** After a crash: one event, alone, so that the next crash says which it was. */
@@ -306,6 +356,8 @@ export class PluginHost {
       switch (type) {
         case FrameType.Results:
           return this.#receiveResults(id, decodeResults(payload));
+        case FrameType.HookDone:
+          return this.#receiveHook(id, payload);
         case FrameType.Calls:
           return this.#receiveCalls(id, json(payload) as ApiCall[], process);
         case FrameType.Log:
@@ -348,7 +400,16 @@ export class PluginHost {
     } else if (job.strikes > 0) {
       this.#sent--;
     }
-    if (this.#sent === 0) this.#process?.setBusy(false);
+    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
+    this.#pump();
+  }
+
+  #receiveHook(id: number, payload: Uint8Array): void {
+    const answer = this.#hooks.answered({ id, payload });
+    if (answer === null) return;
+    this.#lastWork = performance.now();
+    this.#messages.hookFailed(answer);
+    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
     this.#pump();
   }
 
@@ -400,18 +461,15 @@ export class PluginHost {
         this.#parts.reports.failed(id, { ...report.error, time: new Date().toISOString() });
       }
       for (const job of this.#jobs.splice(0)) job.finish();
+      this.#hooks.refuse("the plugin cannot be loaded");
       this.#end(0);
       return;
     }
     this.#isLoaded = true;
-    this.#processesEvents = report.methods.includes("processEvent") ||
-      report.methods.includes("processEventBatch");
+    const { methods, scheduledTasks, jobs } = report;
+    this.#exports = { methods, scheduled_tasks: scheduledTasks, jobs };
     for (const { id, pluginId } of this.spec.configs) {
-      this.#parts.reports.loaded(id, pluginId, {
-        methods: report.methods,
-        scheduled_tasks: report.scheduledTasks,
-        jobs: report.jobs,
-      });
+      this.#parts.reports.loaded(id, pluginId, this.#exports);
     }
     this.#pump();
   }
@@ -456,6 +514,7 @@ export class PluginHost {
     this.#single = null;
     this.#sent = 0;
     this.#started();
+    this.#hooks.crashed(reason);
     if (this.#stopped) return;
     const now = performance.now();
     this.#lastDone = now;
@@ -469,6 +528,7 @@ export class PluginHost {
     if (state === "paused" || state === "disabled") {
       const error = { message: `the plugin is ${state}: ${reason}` };
       for (const waiting of this.#jobs.splice(0)) waiting.finish((index) => failure(index, error));
+      this.#hooks.refuse(error.message);
       return;
     }
     this.#pump();

@@ -7,6 +7,7 @@ import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { EgressRefusals } from "../egress/egress_refusals.ts";
+import { HostTargets } from "./host_targets.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
 
 const REAP_CHECK_MS = 5_000;
@@ -28,6 +29,8 @@ export class PluginHosts {
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
   readonly #chains = new TeamChains();
+  /** Its configs, for those who call other functions of theirs than those that change events. */
+  readonly targets = new HostTargets();
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #unloading = new Set<Promise<void>>();
   readonly #reaper: ReturnType<typeof setInterval>;
@@ -80,6 +83,7 @@ export class PluginHosts {
     const gone = [...this.#hosts].filter(([key]) => !next.has(key));
     this.#hosts = next;
     this.#chains.replace(linksOf([...next.values()]));
+    this.targets.replace([...next.values()]);
     for (const [, host] of gone) this.#unload(host);
     if (this.#applied || specs.length > 0) {
       this.#log.info`${specs.length} plugins in force, ${gone.length} unloaded`;

@@ -7,8 +7,11 @@ import type {
   PluginReports,
   PluginSpec,
 } from "../types.ts";
+import type { AnsweredCall } from "./hook_calls.ts";
 
 const TYPES: ReadonlySet<string> = new Set(["DEBUG", "LOG", "INFO", "WARN", "ERROR"]);
+/** Failures of one call that are told one by one. */
+const MAX_FAILURES = 10;
 const decoder = new TextDecoder();
 
 export class PluginMessages {
@@ -65,6 +68,17 @@ export class PluginMessages {
       error = { message: "an error that cannot be read" };
     }
     this.failed(configId, error, JSON.parse(decoder.decode(text)) as Record<string, unknown>);
+  }
+
+  /** What a called function did wrong; for the hooks of events, at most so much of one call. */
+  hookFailed({ request: { hook, configId }, texts, outcome }: AnsweredCall): void {
+    if (outcome.status === "failed") this.failed(configId, outcome.error);
+    if (outcome.status !== "done") return;
+    for (const { index, error } of outcome.failures.slice(0, MAX_FAILURES)) {
+      this.failed(configId, error, JSON.parse(decoder.decode(texts[index])));
+    }
+    const more = outcome.failures.length - MAX_FAILURES;
+    if (more > 0) this.systemFor(configId, "ERROR", `${hook} failed for ${more} more events.`);
   }
 
   #write(

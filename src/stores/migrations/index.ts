@@ -5,6 +5,7 @@ import pluginGrants from "./paddock/0003_plugin_grants.sql" with { type: "text" 
 import cacheExecute from "./paddock/0004_cache_execute.sql" with { type: "text" };
 import pluginState from "./paddock/0005_plugin_state.sql" with { type: "text" };
 import pluginRefusal from "./paddock/0006_plugin_refusal.sql" with { type: "text" };
+import deliveries from "./paddock/0007_deliveries.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending, without gaps. */
@@ -20,4 +21,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 4, name: "cache_execute", sql: cacheExecute },
   { id: 5, name: "plugin_state", sql: pluginState },
   { id: 6, name: "plugin_refusal", sql: pluginRefusal },
+  { id: 7, name: "deliveries", sql: deliveries },
 ];

@@ -3,6 +3,7 @@
  * table, exactly once.
  */
 import type { DeadLetter } from "../../../events/dead_letter.ts";
+import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
 import type { PersonChanges, PersonSnapshot } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
@@ -25,11 +26,19 @@ export interface DeadLetterSink {
   append(tx: Queryable, letters: readonly DeadLetter[]): Promise<void>;
 }
 
+/** Keeps what plugins are to be told of, within the same transaction. */
+export interface OutboxSink {
+  append(tx: Queryable, events: readonly OutgoingEvent[]): Promise<void>;
+  /** Called after the commit. */
+  committed(): void;
+}
+
 export interface PostgresEventStoreParts {
   readonly database: Database;
   readonly fold: Fold;
   readonly newUuid: () => string;
   readonly deadLetters: DeadLetterSink;
+  readonly outbox: OutboxSink;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -60,7 +69,8 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      return await this.#parts.database.transaction(async (tx) => {
+      const { outbox } = this.#parts;
+      const { outgoing, ...report } = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
         if (fresh.length > 0) {
           await this.#writePersons(tx, fresh);
@@ -70,8 +80,13 @@ export class PostgresEventStore {
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
-        return { stored: fresh.length, repeated: events.length - fresh.length };
+        // Last, as readers of the outbox wait for whoever has written to it.
+        const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
+        await outbox.append(tx, outgoing);
+        return { outgoing, stored: fresh.length, repeated: events.length - fresh.length };
       });
+      if (outgoing.length > 0) outbox.committed();
+      return report;
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
       // A server that slept past midnight: the day is made and the batch is done again.

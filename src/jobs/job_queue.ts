@@ -1,0 +1,145 @@
+/** Paddock's job queue: what is to be done later, kept in Postgres. */
+import { textArray } from "../stores/postgres/binary_arrays.ts";
+import type { Database, Queryable } from "../stores/postgres/database.ts";
+import enqueueJobs from "./enqueue.sql" with { type: "text" };
+import { EXPORT_TASK, exportJobText, PLUGIN_TASK, pluginJobText } from "./job_payload.ts";
+import type { JobPolicies } from "./job_settings.ts";
+import type { JobSink, NewExportJob, NewJob } from "./new_job.ts";
+
+/** A job as an operator sees it. */
+export interface StoredJob {
+  readonly id: string;
+  /** `pluginJob` or `exportEventsWithRetry`. */
+  readonly task: string;
+  readonly state: "dead" | "running" | "due" | "later";
+  readonly configId: number | null;
+  readonly teamId: number | null;
+  /** Of the plugin's job; null for a batch. */
+  readonly name: string | null;
+  /** Of the batch; null for a plugin's job. */
+  readonly events: number | null;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly runAt: Date;
+  readonly createdAt: Date;
+  readonly lastError: string | null;
+}
+
+const COLUMNS = `job.id::text, task.identifier AS task,
+  CASE WHEN attempts >= max_attempts AND locked_at IS NULL THEN 'dead'
+    WHEN locked_at IS NOT NULL THEN 'running' WHEN run_at <= now() THEN 'due' ELSE 'later' END AS state,
+  (payload->>'pluginConfigId')::int AS "configId", (payload->>'pluginConfigTeam')::int AS "teamId",
+  payload->>'type' AS name, (payload->>'events')::int AS events, attempts,
+  max_attempts AS "maxAttempts", run_at AS "runAt", created_at AS "createdAt",
+  last_error AS "lastError"`;
+
+const FROM_JOBS = `FROM paddock_jobs._private_jobs AS job
+  JOIN paddock_jobs._private_tasks AS task ON task.id = job.task_id`;
+
+const IS_DEAD = "attempts >= max_attempts AND locked_at IS NULL";
+
+/** A job's reason carries a plugin's words. */
+const MAX_REASON = 2_000;
+
+export class JobQueue implements JobSink {
+  readonly #database: Database;
+  readonly #policies: JobPolicies;
+
+  /** @param database that of the queue, migrated; see `migrateJobSchema` */
+  constructor(database: Database, policies: JobPolicies) {
+    this.#database = database;
+    this.#policies = policies;
+  }
+
+  async enqueue(jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const dead = jobs.filter((job): job is NewExportJob => job.kind === "export" && job.isDead);
+    if (dead.length === 0) {
+      await this.add(this.#database, jobs);
+      return;
+    }
+    await this.#database.transaction(async (tx) => {
+      await this.add(tx, jobs.filter((job) => !dead.includes(job as NewExportJob)));
+      for (const job of dead) {
+        const ids = await this.add(tx, [job]);
+        await tx.query("SELECT FROM paddock_jobs.permanently_fail_jobs($1::bigint[], $2)", [
+          ids,
+          job.reason.slice(0, MAX_REASON),
+        ]);
+      }
+    });
+  }
+
+  /** The same within a transaction of the caller's. Resolves with the new jobs' ids. */
+  async add(tx: Queryable, jobs: readonly NewJob[]): Promise<string[]> {
+    if (jobs.length === 0) return [];
+    const texts = await Promise.all(
+      jobs.map((job) => job.kind === "plugin" ? pluginJobText(job) : exportJobText(job)),
+    );
+    const rows = await tx.query<{ id: string }>(enqueueJobs, [
+      jobs.map(({ kind }) => kind === "plugin" ? PLUGIN_TASK : EXPORT_TASK),
+      textArray(texts),
+      jobs.map(({ dueAtMs }) => dueAtMs ?? null),
+      jobs.map(({ dueInMs }) => dueInMs ?? null),
+      jobs.map(({ kind }) => this.#policies[kind].attempts),
+    ]);
+    return rows.map(({ id }) => id);
+  }
+
+  /** The oldest first. */
+  async list(
+    { limit, onlyDead, teamId }: {
+      readonly limit: number;
+      readonly onlyDead: boolean;
+      readonly teamId: number | null;
+    },
+  ): Promise<StoredJob[]> {
+    return await this.#database.query(
+      `SELECT ${COLUMNS} ${FROM_JOBS}
+       WHERE ($2::bool IS FALSE OR ${IS_DEAD})
+         AND ($3::int IS NULL OR (payload->>'pluginConfigTeam')::int = $3)
+       ORDER BY job.id LIMIT $1`,
+      [limit, onlyDead, teamId],
+    );
+  }
+
+  /** One job with its payload as JSON text, or null. */
+  async show(id: string): Promise<StoredJob & { readonly payload: string } | null> {
+    const rows = await this.#database.query<StoredJob & { readonly payload: string }>(
+      `SELECT ${COLUMNS}, payload::text AS payload ${FROM_JOBS} WHERE job.id = $1`,
+      [id],
+    );
+    return rows[0] ?? null;
+  }
+
+  /** Makes dead jobs due again, with all their tries. Resolves with how many. */
+  async retry(ids: readonly string[] | "all"): Promise<number> {
+    const rows = await this.#database.query(
+      `SELECT FROM paddock_jobs.reschedule_jobs(ARRAY(
+         SELECT id FROM paddock_jobs._private_jobs
+         WHERE ${IS_DEAD} AND ($1::bigint[] IS NULL OR id = ANY ($1))
+       ), now(), NULL, 0, NULL)`,
+      [ids === "all" ? null : ids],
+    );
+    return rows.length;
+  }
+
+  /** Forgets dead jobs that nobody tried again within so many days. Resolves with how many. */
+  async forgetDead(retentionDays: number): Promise<number> {
+    const rows = await this.#database.query(
+      `DELETE FROM paddock_jobs._private_jobs
+       WHERE ${IS_DEAD} AND updated_at < now() - $1 * interval '1 day' RETURNING 1`,
+      [retentionDays],
+    );
+    return rows.length;
+  }
+
+  /** Jobs that wait, and those that are dead. */
+  async counts(): Promise<{ readonly waiting: number; readonly dead: number }> {
+    const rows = await this.#database.query<{ waiting: number; dead: number }>(
+      `SELECT count(*) FILTER (WHERE NOT (${IS_DEAD}))::int AS waiting,
+         count(*) FILTER (WHERE ${IS_DEAD})::int AS dead FROM paddock_jobs._private_jobs`,
+    );
+    return rows[0] ?? { waiting: 0, dead: 0 };
+  }
+}

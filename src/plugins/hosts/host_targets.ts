@@ -1,0 +1,112 @@
+/** The plugin configs in force, for those who call their functions. */
+import type { DeliveryKind } from "../../pipeline/delivery/delivery.ts";
+import { exportSettings } from "../../pipeline/delivery/export_settings.ts";
+import type {
+  DeliveryHooks,
+  DeliveryIntents,
+  ExportSettings,
+  HookOutcome,
+  PluginTarget,
+  PluginTargets,
+} from "../../pipeline/plugin_hooks.ts";
+import type { PluginCapabilities, PluginConfig, PluginSpec } from "../types.ts";
+import type { PluginHost } from "./plugin_host.ts";
+
+export class HostTargets implements PluginTargets, DeliveryIntents {
+  #targets: ReadonlyMap<number, HostTarget> = new Map();
+  #teams: ReadonlyMap<number, readonly HostTarget[]> = new Map();
+
+  /** Makes the configs of these the ones in force. */
+  replace(hosts: readonly PluginHost[]): void {
+    const targets = hosts.flatMap((host) =>
+      host.spec.configs.map((config) => new HostTarget(host, config))
+    );
+    this.#targets = new Map(targets.map((target) => [target.configId, target]));
+    this.#teams = Map.groupBy(targets, ({ teamId }) => teamId);
+  }
+
+  get(configId: number): HostTarget | null {
+    return this.#targets.get(configId) ?? null;
+  }
+
+  all(): readonly HostTarget[] {
+    return [...this.#targets.values()];
+  }
+
+  /** Until it is known what a plugin exports, it may want everything. */
+  isWanted(teamId: number, eventName: string): boolean {
+    return this.#teams.get(teamId)?.some(({ hooks }) =>
+      hooks === null ||
+      (eventName === "$snapshot" ? hooks.onSnapshot : hooks.onEvent || hooks.exportEvents)
+    ) ?? false;
+  }
+}
+
+/**
+ * The cursors that these plugins need. What a plugin exports is known once it was loaded; until then
+ * it may want everything.
+ */
+export function wantedCursors(
+  specs: readonly PluginSpec[],
+  targets: HostTargets,
+): { configId: number; teamId: number; kind: DeliveryKind }[] {
+  return specs.flatMap((spec) =>
+    spec.configs.flatMap((config) => {
+      const { id: configId, teamId } = config;
+      const target = targets.get(configId);
+      const hooks = target?.version === versionOf(spec, config) ? target.hooks : null;
+      const kinds: DeliveryKind[] = [];
+      if (hooks === null || hooks.onEvent || hooks.onSnapshot) kinds.push("hooks");
+      if (hooks === null || hooks.exportEvents) kinds.push("export");
+      return kinds.map((kind) => ({ configId, teamId, kind }));
+    })
+  );
+}
+
+function versionOf(spec: PluginSpec, config: PluginConfig): string {
+  return `${spec.version} ${config.updatedAt}`;
+}
+
+/** One config of one host. */
+export class HostTarget implements PluginTarget {
+  readonly configId: number;
+  readonly teamId: number;
+  readonly exportSettings: ExportSettings;
+  /** Changes when the code or the config does. */
+  readonly version: string;
+  readonly #host: PluginHost;
+
+  constructor(host: PluginHost, config: PluginConfig) {
+    this.configId = config.id;
+    this.teamId = config.teamId;
+    this.exportSettings = exportSettings(config.config);
+    this.version = versionOf(host.spec, config);
+    this.#host = host;
+  }
+
+  get hooks(): DeliveryHooks | null {
+    const methods = this.exports?.methods;
+    return methods === undefined ? null : {
+      onEvent: methods.includes("onEvent"),
+      onSnapshot: methods.includes("onSnapshot"),
+      exportEvents: methods.includes("exportEvents"),
+    };
+  }
+
+  /** Null until its code was loaded once. */
+  get exports(): PluginCapabilities | null {
+    return this.#host.exports;
+  }
+
+  load(): void {
+    if (this.exports === null) this.#host.start();
+  }
+
+  call(hook: string, texts: readonly Uint8Array[], job?: string): Promise<HookOutcome> {
+    return this.#host.call({ hook, configId: this.configId, job: job ?? null }, texts);
+  }
+
+  say(type: "INFO" | "WARN" | "ERROR", message: string): void {
+    this.#host.say(this.configId, type, message);
+  }
+}

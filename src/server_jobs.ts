@@ -1,0 +1,127 @@
+/** The part of the composition root that is about the job queue. */
+import { getLogger } from "@logtape/logtape";
+import type { Config } from "./config/config.ts";
+import { errorMessage, PaddockError } from "./errors.ts";
+import { JobQueue } from "./jobs/job_queue.ts";
+import { JobRunner } from "./jobs/job_runner.ts";
+import type { JobPolicies } from "./jobs/job_settings.ts";
+import { JobUpkeep } from "./jobs/job_upkeep.ts";
+import { LegacyJobs } from "./jobs/legacy_jobs.ts";
+import { PluginJobs } from "./jobs/plugin_jobs.ts";
+import { migrateJobSchema } from "./jobs/schema.ts";
+import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
+import type { StopStack } from "./stop_stack.ts";
+import type { Storage } from "./storage.ts";
+import { Database } from "./stores/postgres/database.ts";
+import type { ServerPresence } from "./stores/postgres/servers.ts";
+import { VERSION } from "./version.ts";
+
+/** The job queue, as the configuration means it. */
+export interface Jobs {
+  readonly queue: JobQueue;
+  readonly policies: JobPolicies;
+  /** That of the queue. */
+  readonly database: Database;
+  readonly connectionString: string;
+  /** Of the server before. */
+  readonly legacySchema: string;
+}
+
+const UPKEEP_MS = 5_000;
+const LEGACY_MS = 2_000;
+const POLL_MS = 1_000;
+
+/**
+ * Which queues JOB_QUEUES names: the one on Postgres, or none.
+ * @throws PaddockError PDK_CONFIG_INVALID for a queue that there is not
+ */
+export function hasJobQueue(config: Config): boolean {
+  for (const name of config.JOB_QUEUES) {
+    if (name === "graphile") continue;
+    const hint = name === "s3" || name === "fs"
+      ? "take it out: jobs are kept in Postgres with the events, so that no other queue is needed"
+      : "there is 'graphile' and no other";
+    throw new PaddockError(
+      "PDK_CONFIG_INVALID",
+      `JOB_QUEUES: unknown job queue '${name}': ${hint}`,
+    );
+  }
+  return config.JOB_QUEUES.length > 0;
+}
+
+/** Opens the queue's database. Null where there is to be no queue. */
+export function openJobs(config: Config, storage: Storage, started: StopStack): Jobs | null {
+  if (!hasJobQueue(config)) return null;
+  const connectionString = config.JOB_QUEUE_GRAPHILE_URL || storage.databaseUrl;
+  let { database } = storage;
+  if (connectionString !== storage.databaseUrl) {
+    const own = new Database({
+      connectionString,
+      max: 4,
+      applicationName: `paddock jobs ${VERSION}`,
+    });
+    started.push("job database", () => own.close());
+    database = own;
+  }
+  const policies: JobPolicies = {
+    plugin: { attempts: config.JOB_ATTEMPTS, firstWaitSeconds: config.JOB_RETRY_SECONDS },
+    export: { attempts: config.EXPORT_ATTEMPTS, firstWaitSeconds: config.EXPORT_RETRY_SECONDS },
+  };
+  return {
+    queue: new JobQueue(database, policies),
+    policies,
+    database,
+    connectionString,
+    legacySchema: config.JOB_QUEUE_GRAPHILE_SCHEMA ?? "graphile_worker",
+  };
+}
+
+/**
+ * Makes the queue's schema.
+ * @throws PaddockError PDK_DATABASE_UNAVAILABLE where that fails and there has to be a queue
+ */
+export async function prepareJobs(config: Config, jobs: Jobs): Promise<void> {
+  try {
+    await migrateJobSchema(jobs.connectionString);
+  } catch (error) {
+    const message = `the job queue (JOB_QUEUE_GRAPHILE_URL) cannot be used: ${errorMessage(error)}`;
+    if (config.CRASH_IF_NO_PERSISTENT_JOB_QUEUE) {
+      throw new PaddockError("PDK_DATABASE_UNAVAILABLE", message, { cause: error });
+    }
+    getLogger(["paddock", "jobs"]).warn`${message}; it is tried again and again`;
+  }
+}
+
+/** Starts running jobs. What is started is put on `started`. */
+export function startJobs(
+  config: Config,
+  storage: Storage,
+  jobs: Jobs,
+  parts: { readonly targets: PluginTargets; readonly presence: ServerPresence },
+  started: StopStack,
+): JobRunner {
+  const { queue, database, policies, connectionString } = jobs;
+  const runner = new JobRunner(
+    database,
+    new PluginJobs(parts.targets, storage.database, policies),
+    parts.presence,
+    {
+      connectionString,
+      concurrency: config.JOB_CONCURRENCY,
+      preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,
+      pollMs: POLL_MS,
+    },
+  );
+  runner.start();
+  started.push("jobs", () => runner.stop(config.SHUTDOWN_TIMEOUT_SECONDS * 1000));
+  const upkeep = new JobUpkeep(database, queue, parts.presence, {
+    everyMs: UPKEEP_MS,
+    deadRetentionDays: config.JOB_DEAD_RETENTION_DAYS,
+  });
+  upkeep.start();
+  started.push("job upkeep", () => upkeep.stop());
+  const legacy = new LegacyJobs(database, queue, jobs.legacySchema);
+  legacy.start(LEGACY_MS);
+  started.push("jobs of the server before", () => legacy.stop());
+  return runner;
+}
