@@ -70,8 +70,8 @@ export function createJobs(
   };
   const controls = (name: string, payload: unknown): JobControls => ({
     runNow: () => run(name, payload, {}),
-    runIn: async (duration, unit) => run(name, payload, { in: milliseconds(duration, unit) }),
-    runAt: async (date) => run(name, payload, { at: moment(date) }),
+    runIn: async (duration, unit) => await run(name, payload, { in: milliseconds(duration, unit) }),
+    runAt: async (date) => await run(name, payload, { at: moment(date) }),
   });
   return new Proxy({}, {
     // `then` would make of the jobs themselves something to be waited for.

@@ -181,7 +181,8 @@ Deno.test("a tick is run once even when two servers believe that they hold the l
   const runs: Run[] = [];
   // A lease store that excludes nobody.
   const always: LeaseStore = {
-    acquire: () => Promise.resolve({ renew: async () => true, release: async () => {} }),
+    acquire: () =>
+      Promise.resolve({ renew: () => Promise.resolve(true), release: () => Promise.resolve() }),
     close: () => Promise.resolve(),
   };
   const servers = await Promise.all(
