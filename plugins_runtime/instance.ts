@@ -280,6 +280,7 @@ function matched(
   if (!Array.isArray(returned)) throw new TypeError("processEventBatch did not return a list");
   const places = new Map(originals.map(({ uuid }, index) => [uuid, index]));
   const byPosition = returned.length === originals.length;
+  const given = new Set<number>();
   const results: EventResult[] = texts.map((_, index) => ({
     index,
     status: ResultStatus.Dropped,
@@ -292,6 +293,9 @@ function matched(
     if (index === undefined) {
       throw new Error("processEventBatch returned an event that it was not given");
     }
+    // The same event twice is one too many, whichever of the two was meant.
+    if (given.has(index)) throw new Error("processEventBatch returned an event twice");
+    given.add(index);
     const [text, original] = [texts[index] as Uint8Array, originals[index] as Original];
     results[index] = resultOf(index, text, original, event);
   });
