@@ -81,18 +81,19 @@ export function readHookReport(payload: Uint8Array): HookReport {
   const { isReady, error, isRetryable, failures } = parse(decode(payload)) as Partial<HookReport>;
   return {
     isReady: isReady === true,
-    error: error === null || error === undefined ? null : errorOf(error),
+    error: error === null || error === undefined ? null : claimedError(error),
     isRetryable: isRetryable === true,
     failures: Array.isArray(failures)
       ? failures.map((failure) => ({
         index: Number(failure?.index),
-        error: errorOf(failure?.error),
+        error: claimedError(failure?.error),
       }))
       : [],
   };
 }
 
-function errorOf(claimed: unknown): PluginError {
+/** An error as a frame claims it: at least with a message. */
+export function claimedError(claimed: unknown): PluginError {
   const { name, message, stack } = (claimed ?? {}) as Record<string, unknown>;
   return {
     message: String(message),

@@ -9,3 +9,16 @@ export function seededRandom(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
 }
+
+export interface SeededRandom {
+  /** A whole number from 0, less than `limit`. */
+  below(limit: number): number;
+  pick<T>(list: readonly T[]): T;
+}
+
+/** Choices that are the same for the same seed. */
+export function randomFrom(seed: number): SeededRandom {
+  const next = seededRandom(seed);
+  const below = (limit: number) => Math.floor(next() * limit);
+  return { below, pick: <T>(list: readonly T[]) => list[below(list.length)] as T };
+}

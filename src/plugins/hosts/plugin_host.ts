@@ -12,7 +12,6 @@ import {
   type Frame,
   FrameType,
   type LoadReport,
-  type LogLine,
   type PluginError,
   ResultStatus,
   type SetupReport,
@@ -34,6 +33,13 @@ import type { HostLimits } from "./host_command.ts";
 import { HostProcess } from "./host_process.ts";
 import { HookCalls } from "./hook_calls.ts";
 import { failure, Job, passedBy } from "./job.ts";
+import {
+  readCalls,
+  readLoadReport,
+  readLogLines,
+  readRefusedHost,
+  readSetupReport,
+} from "./host_reports.ts";
 import { loadFrame } from "./load_request.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
@@ -80,13 +86,15 @@ export interface PluginHostParts {
 const IN_FLIGHT = 64;
 const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
+/** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
+const MAX_UNANSWERED_CALLS = 50_000;
+
 /** Work on one frame for over this share of the deadline is slow. */
 const SLOW_SHARE = 1 / 3;
 
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 export class PluginHost {
   readonly spec: PluginSpec;
@@ -120,6 +128,7 @@ export class PluginHost {
   #tornDown: (() => void) | null = null;
   /** The frames of calls are worked off one after the other, in the plugin's order. */
   #calls: Promise<void> = Promise.resolve();
+  #unanswered = 0;
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
@@ -359,15 +368,15 @@ export class PluginHost {
         case FrameType.HookDone:
           return this.#receiveHook(id, payload);
         case FrameType.Calls:
-          return this.#receiveCalls(id, json(payload) as ApiCall[], process);
+          return this.#receiveCalls(id, readCalls(payload), process);
         case FrameType.Log:
-          return this.#messages.lines(json(payload) as LogLine[]);
+          return this.#messages.lines(readLogLines(payload));
         case FrameType.Loaded:
-          return this.#receiveLoaded(json(payload) as LoadReport, process);
+          return this.#receiveLoaded(readLoadReport(payload), process);
         case FrameType.SetupDone:
-          return this.#receiveSetup(json(payload) as SetupReport);
+          return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
-          return this.#receiveRefused(json(payload) as { host?: unknown });
+          return this.#receiveRefused(readRefusedHost(payload));
         case FrameType.TornDown:
           return this.#tornDown?.();
       }
@@ -381,11 +390,11 @@ export class PluginHost {
     const position = this.#jobs.findIndex((job) => job.id === id);
     if (position === -1 || position >= this.#sent) return;
     const job = this.#jobs[position] as Job;
-    this.#process?.noteProgress();
     const alone = this.#single?.job === job ? this.#single.index : null;
     for (const result of results) {
       const placed = alone === null ? result : { ...result, index: alone };
       if (!job.take(placed)) continue;
+      this.#process?.noteProgress();
       if (placed.status === ResultStatus.Failed) {
         this.#messages.eventFailed(job.configId, job.texts[placed.index] as Uint8Array, placed);
       }
@@ -430,24 +439,27 @@ export class PluginHost {
   }
 
   #receiveCalls(id: number, calls: readonly ApiCall[], process: HostProcess): void {
-    if (!Array.isArray(calls)) throw new TypeError("calls are not a list");
+    this.#unanswered += calls.length;
+    if (this.#unanswered > MAX_UNANSWERED_CALLS) throw new RangeError("too many calls at a time");
     this.#calls = this.#calls.then(async () => {
+      // Never rejects, whatever was asked.
       const answers = await this.#parts.api.call(
         this.#configs,
         calls.map(({ configId, method, args }) => ({ pluginConfigId: configId, method, args })),
       );
+      this.#unanswered -= calls.length;
       process.send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(answers))));
     });
   }
 
-  #receiveRefused({ host }: { readonly host?: unknown }): void {
-    const [, name, port] = /^(.+?)(?::(\d{1,5}))?$/.exec(String(host)) ?? [];
-    if (name === undefined) return;
-    const reason = "it was not granted";
-    this.#parts.refused({ pluginId: this.spec.id, host: name, port: Number(port ?? 0), reason });
+  #receiveRefused(target: { readonly host: string; readonly port: number } | null): void {
+    if (target === null) return;
+    this.#parts.refused({ pluginId: this.spec.id, ...target, reason: "it was not granted" });
   }
 
   #receiveLoaded(report: LoadReport, process: HostProcess): void {
+    // A second report would say that there is nothing to watch over while there is.
+    if (this.#isLoaded) throw new Error("it was loaded twice");
     this.#started();
     process.setBusy(false);
     if (report.error !== null) {
@@ -477,7 +489,7 @@ export class PluginHost {
   #receiveSetup({ configId, error }: SetupReport): void {
     if (!this.#configs.has(configId)) return;
     const { instanceId } = this.#options;
-    this.#process?.noteProgress();
+    if (!this.#setups.isSettled(configId)) this.#process?.noteProgress();
     const outcome = this.#setups.ended(configId, error);
     if (error !== null) this.#messages.failed(configId, error);
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
@@ -584,8 +596,4 @@ export class PluginHost {
       Deno.unrefTimer(timer);
     });
   }
-}
-
-function json(bytes: Uint8Array): unknown {
-  return JSON.parse(decoder.decode(bytes));
 }

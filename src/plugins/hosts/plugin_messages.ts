@@ -1,5 +1,6 @@
 /** What an operator and an author read about one plugin: its log and the error of its configs. */
 import type { EventResult, LogLine, PluginError } from "../../../plugins_runtime/frames.ts";
+import { claimedError } from "../../../plugins_runtime/hook_frames.ts";
 import type {
   PluginConfig,
   PluginLog,
@@ -63,7 +64,7 @@ export class PluginMessages {
   eventFailed(configId: number, text: Uint8Array, result: EventResult): void {
     let error: PluginError;
     try {
-      error = JSON.parse(decoder.decode(result.text)) as PluginError;
+      error = claimedError(JSON.parse(decoder.decode(result.text)));
     } catch {
       error = { message: "an error that cannot be read" };
     }
