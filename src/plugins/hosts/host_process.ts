@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 import { errorMessage } from "../../errors.ts";
 import { hostCommand, type HostLimits } from "./host_command.ts";
 import { cpuMs } from "./process_cpu.ts";
+import { standBack } from "./process_priority.ts";
 
 export interface HostProcessOptions {
   readonly runtime: string;
@@ -31,6 +32,9 @@ export interface HostProcessEvents {
 /** How often a host with work is asked for a sign of life, and (so many times rarer) an idle one. */
 const LOOK_MS = 200;
 const IDLE_LOOKS = 25;
+
+/** A worker that is silent for so long stands back from then on: others pay for a hang no more. */
+const STAND_BACK_MS = 400;
 
 /**
  * A silent host that got less than this share of a processor is starved rather than stuck, and gets
@@ -63,6 +67,7 @@ export class HostProcess {
   /** Taken half a deadline into a silence. */
   #suspicion: Promise<{ readonly cpu: number | null; readonly at: number }> | null = null;
   #judgement: Promise<void> | null = null;
+  #standingBack: Promise<void> | null = null;
   #killReason: string | null = null;
   #watch: ReturnType<typeof setInterval>;
   #stderr = "";
@@ -107,6 +112,11 @@ export class HostProcess {
     this.#lastProgress = performance.now();
   }
 
+  /** Leaves the processor to others, as long as the process lives. */
+  standBack(): void {
+    this.#standingBack ??= standBack(this.pid);
+  }
+
   /** SIGKILL, which works whatever the plugin does. */
   kill(reason: string): void {
     this.#killReason ??= reason;
@@ -128,6 +138,7 @@ export class HostProcess {
     if (!this.#busy && this.#looks % IDLE_LOOKS !== 0) return;
     const { silenceMs } = this.#options;
     const silence = performance.now() - this.#lastSign;
+    if (silence > STAND_BACK_MS) this.standBack();
     if (silence > silenceMs) this.#judgement ??= this.#judge(silence);
     else if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
     else this.#suspicion = null;
@@ -178,6 +189,7 @@ export class HostProcess {
     const { code, signal } = await this.#child.status;
     clearInterval(this.#watch);
     await stderr;
+    await this.#standingBack;
     await this.#suspicion;
     await this.#judgement;
     await this.#input.abort().catch(() => {});

@@ -41,6 +41,7 @@ import {
   readSetupReport,
 } from "./host_reports.ts";
 import { loadFrame } from "./load_request.ts";
+import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
 
@@ -298,10 +299,11 @@ export class PluginHost {
 
   #spawnNow(pass: EgressPass | null): void {
     const { runtime, limits, taskTimeoutMs, egress: egressLimits } = this.#options;
+    const isSlow = this.#parts.breaker.state(performance.now()) === "slow";
     const process: HostProcess = new HostProcess(
       {
         runtime,
-        limits,
+        limits: isSlow ? { ...limits, nice: LOWEST_PRIORITY } : limits,
         grants: this.spec.grants,
         gateway: pass?.gateway ?? null,
         silenceMs: taskTimeoutMs,
@@ -564,6 +566,7 @@ export class PluginHost {
       case "healthy":
         return this.#messages.system("INFO", "Plugin is healthy again.");
       case "slow":
+        this.#process?.standBack();
         return this.#messages.system("WARN", `Plugin put into the slow lane: ${reason}.`);
       case "paused":
         return this.#messages.system(
