@@ -155,7 +155,7 @@ export class PluginInstance {
           : await this.#one(index, texts[index] as Uint8Array, hook);
         if (result === null) {
           timeouts++;
-          gathered[gathered.length] = failure(index, readError(this.#timeout("processEvent")));
+          gathered[gathered.length] = timedOut(index, this.#timeout("processEvent"));
         } else {
           gathered[gathered.length] = result;
         }
@@ -213,6 +213,7 @@ export class PluginInstance {
       );
       return matched(texts, originals, returned);
     } catch (error) {
+      if (error instanceof TimeoutError) return texts.map((_, index) => timedOut(index, error));
       const read = readError(error);
       return texts.map((_, index) => failure(index, read));
     }
@@ -314,6 +315,10 @@ function matched(
 
 function failure(index: number, error: PluginError): EventResult {
   return { index, status: ResultStatus.Failed, text: toBytes(stringify(error)) };
+}
+
+function timedOut(index: number, error: TimeoutError): EventResult {
+  return { ...failure(index, readError(error)), status: ResultStatus.TimedOut };
 }
 
 function allWith(texts: readonly Uint8Array[], status: ResultStatus): EventResult[] {

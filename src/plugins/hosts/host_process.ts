@@ -194,6 +194,7 @@ export class HostProcess {
         for (const bytes of reader.push(chunk)) {
           const frame = decodeFrame(bytes);
           if (!NO_SIGN.has(frame.type)) this.#sign();
+          if (frame.type === FrameType.Pong && frame.id > 0) this.noteProgress();
           this.#events.frame(frame);
         }
       }

@@ -47,8 +47,6 @@ export interface PluginHostOptions {
   readonly logLinesPerSecond: number;
   /** Without work for so long its process is ended; 0 is never. */
   readonly idleMs: number;
-  /** Events that may wait for a plugin in the slow lane; those beyond pass it by. */
-  readonly slowLaneEvents: number;
   readonly egress: EgressLimits;
   /** Shown in the plugin's log. */
   readonly instanceId: string;
@@ -76,8 +74,12 @@ export interface PluginHostParts {
   readonly starts: LimitFunction;
 }
 
-/** Frames and bytes that are with the process at a time, so that it never waits for the next. */
+/**
+ * Frames, events and bytes that are with the process at a time, so that it never waits for the next.
+ * What is with it cannot go to another worker, nor be called back when the plugin turns out slow.
+ */
 const IN_FLIGHT = 64;
+const IN_FLIGHT_EVENTS = 500;
 const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
 
 /** Work on one frame for over this share of the deadline is slow. */
@@ -151,21 +153,24 @@ export class PluginHost {
     if (this.#parts.breaker.state(performance.now()) !== "disabled") this.#spawn();
   }
 
-  /** Results in input order. Never rejects: what the plugin does is in the results. */
-  process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[]> {
+  /**
+   * Results in input order; null where `withdraw` gave the events back. Never rejects: what the
+   * plugin does is in the results.
+   */
+  process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[] | null> {
     const now = performance.now();
     this.#lastWork = now;
     const state = this.#parts.breaker.state(now);
     if (this.#stopped || this.#loadError !== null || state === "disabled") {
       return Promise.resolve(texts.map((_, index) => passedBy(index)));
     }
-    const refusal = this.#refusal(state, texts.length);
-    if (refusal !== null) {
-      return Promise.resolve(texts.map((_, index) => failure(index, { message: refusal })));
+    if (state === "paused") {
+      const error = { message: "the plugin is paused after repeated crashes" };
+      return Promise.resolve(texts.map((_, index) => failure(index, error)));
     }
     this.#waitingEvents += texts.length;
     return new Promise((resolve) => {
-      const done = (results: EventResult[]) => {
+      const done = (results: EventResult[] | null) => {
         this.#waitingEvents -= texts.length;
         resolve(results);
       };
@@ -200,6 +205,58 @@ export class PluginHost {
     this.#messages.systemFor(configId, type, message);
   }
 
+  /** Whether its code is loaded and its configs are set up, as far as that is possible. */
+  get isReady(): boolean {
+    return this.#isLoaded && this.#setups.settled >= this.spec.configs.length;
+  }
+
+  /** Whether it is on its way to that. */
+  get isStarting(): boolean {
+    return this.#isStarting || this.#process !== null && !this.isReady;
+  }
+
+  /** Configs whose setup succeeded in this process. */
+  get readyConfigs(): number {
+    return this.#setups.ready;
+  }
+
+  /** Events whose results somebody waits for. */
+  get waitingEvents(): number {
+    return this.#waitingEvents;
+  }
+
+  /** How long its oldest job has waited for its turn, in ms; 0 where none does. */
+  waitedMs(now: number): number {
+    const job = this.#jobs[this.#sent];
+    return job === undefined ? 0 : now - job.addedAt;
+  }
+
+  /** Gives back what is not with the process: `process` answers null for it. */
+  withdraw(): void {
+    // One that is being looked into stays: some of its events were done already.
+    const waiting = this.#jobs.splice(this.#sent);
+    this.#jobs.push(...waiting.filter((job) => job.strikes > 0));
+    for (const job of waiting) if (job.strikes === 0) job.withdraw();
+  }
+
+  /** Lets all that wait pass the plugin by; what the process is at is waited for by nobody. */
+  passBy(reason: string): void {
+    for (const job of this.#jobs) job.finish((index) => failure(index, { message: reason }));
+    this.#jobs.length = this.#sent;
+  }
+
+  /** To be called about once a second: what only the passing of time shows. */
+  check(now: number): void {
+    const [job] = this.#jobs;
+    if (job === undefined || this.#sent === 0) return;
+    const { taskTimeoutMs } = this.#options;
+    const took = now - Math.max(job.sentAt, this.#lastDone);
+    if (took > taskTimeoutMs * SLOW_SHARE && this.#setups.isSettled(job.configId)) {
+      const reason = `${job.texts.length} events have taken it ${(took / 1000).toFixed(1)} s`;
+      this.#announce(this.#parts.breaker.dawdled(now, reason), reason);
+    }
+  }
+
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
@@ -223,15 +280,6 @@ export class PluginHost {
     await this.#end(patienceMs);
     for (const job of this.#jobs.splice(0)) job.finish();
     this.#hooks.refuse("the plugin is being unloaded");
-  }
-
-  /** Why events pass the plugin by in this state; null where they do not. */
-  #refusal(state: BreakerState, count: number): string | null {
-    if (state === "paused") return "the plugin is paused after repeated crashes";
-    const { slowLaneEvents } = this.#options;
-    if (state !== "slow" || this.#jobs.length === 0) return null;
-    if (this.#waitingEvents + count <= slowLaneEvents) return null;
-    return `the plugin is in the slow lane and ${this.#waitingEvents} events wait for it`;
   }
 
   async #end(patienceMs: number): Promise<void> {
@@ -316,6 +364,7 @@ export class PluginHost {
   }
 
   #pump(): void {
+    while (this.#sent === 0 && this.#jobs[0]?.isHandedOn) this.#jobs.shift();
     if (this.#stopped || this.#jobs.length + this.#hooks.size === 0) return;
     const process = this.#process;
     if (process === null) {
@@ -328,16 +377,35 @@ export class PluginHost {
     this.#hooks.send((frame) => process.send(frame));
     const [first] = this.#jobs;
     if (first !== undefined && first.strikes > 0) return this.#pumpSingle(first, process);
-    let bytes = this.#jobs.slice(0, this.#sent).reduce((sum, job) => sum + job.bytes, 0);
-    while (this.#sent < Math.min(this.#jobs.length, IN_FLIGHT)) {
+    const now = performance.now();
+    const most = this.#parts.breaker.state(now) === "slow" ? 1 : IN_FLIGHT;
+    let [events, bytes] = [0, 0];
+    for (let index = 0; index < this.#sent; index++) {
+      const job = this.#jobs[index] as Job;
+      events += job.texts.length;
+      bytes += job.bytes;
+    }
+    while (this.#sent < Math.min(this.#jobs.length, most)) {
       const job = this.#jobs[this.#sent] as Job;
+      events += job.texts.length;
       bytes += job.bytes;
       if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) break;
-      job.sentAt = performance.now();
-      process.send(encodeEvents(job.id, job.configId, job.texts));
-      this.#sent++;
+      // Two at least, or the process would wait for the next.
+      if (this.#sent > 1 && events > IN_FLIGHT_EVENTS) break;
+      this.#send(job, job.texts, process);
     }
-    process.setBusy(this.#sent > 0 || this.#hooks.isBusy);
+    this.#noteBusy();
+  }
+
+  #send(job: Job, texts: readonly Uint8Array[], process: HostProcess): void {
+    job.sentAt = performance.now();
+    process.send(encodeEvents(job.id, job.configId, texts));
+    this.#sent++;
+  }
+
+  /** A process with work, or that is setting up, is asked for signs of life more often. */
+  #noteBusy(): void {
+    this.#process?.setBusy(this.#sent > 0 || this.#hooks.isBusy || !this.isReady);
   }
 
   /** After a crash: one event, alone, so that the next crash says which it was. */
@@ -345,10 +413,8 @@ export class PluginHost {
     if (this.#single !== null) return;
     const index = job.firstMissing;
     this.#single = { job, index };
-    this.#sent = 1;
-    job.sentAt = performance.now();
-    process.send(encodeEvents(job.id, job.configId, [job.texts[index] as Uint8Array]));
-    process.setBusy(true);
+    this.#send(job, [job.texts[index] as Uint8Array], process);
+    this.#noteBusy();
   }
 
   #receive({ type, id, payload }: Frame, process: HostProcess): void {
@@ -363,7 +429,7 @@ export class PluginHost {
         case FrameType.Log:
           return this.#messages.lines(json(payload) as LogLine[]);
         case FrameType.Loaded:
-          return this.#receiveLoaded(json(payload) as LoadReport, process);
+          return this.#receiveLoaded(json(payload) as LoadReport);
         case FrameType.SetupDone:
           return this.#receiveSetup(json(payload) as SetupReport);
         case FrameType.Refused:
@@ -385,8 +451,8 @@ export class PluginHost {
     const alone = this.#single?.job === job ? this.#single.index : null;
     for (const result of results) {
       const placed = alone === null ? result : { ...result, index: alone };
-      if (!job.take(placed)) continue;
-      if (placed.status === ResultStatus.Failed) {
+      if (!job.take(placed) || job.isHandedOn) continue;
+      if (placed.status === ResultStatus.Failed || placed.status === ResultStatus.TimedOut) {
         this.#messages.eventFailed(job.configId, job.texts[placed.index] as Uint8Array, placed);
       }
     }
@@ -400,7 +466,7 @@ export class PluginHost {
     } else if (job.strikes > 0) {
       this.#sent--;
     }
-    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
+    this.#noteBusy();
     this.#pump();
   }
 
@@ -408,8 +474,9 @@ export class PluginHost {
     const answer = this.#hooks.answered({ id, payload });
     if (answer === null) return;
     this.#lastWork = performance.now();
+    this.#process?.noteProgress();
     this.#messages.hookFailed(answer);
-    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
+    this.#noteBusy();
     this.#pump();
   }
 
@@ -423,7 +490,7 @@ export class PluginHost {
     // A slow setup is not slow work.
     if (!this.#setups.isSettled(job.configId)) return;
     const reason = `${job.texts.length} events took it ${(took / 1000).toFixed(1)} s`;
-    if (took >= taskTimeoutMs) this.#announce(breaker.strike(now, reason), reason);
+    if (job.hasTimedOut) this.#announce(breaker.strike(now, reason), reason);
     else if (took > taskTimeoutMs * SLOW_SHARE) {
       this.#announce(breaker.dawdled(now, reason), reason);
     } else this.#announce(breaker.worked(now), reason);
@@ -447,9 +514,8 @@ export class PluginHost {
     this.#parts.refused({ pluginId: this.spec.id, host: name, port: Number(port ?? 0), reason });
   }
 
-  #receiveLoaded(report: LoadReport, process: HostProcess): void {
+  #receiveLoaded(report: LoadReport): void {
     this.#started();
-    process.setBusy(false);
     if (report.error !== null) {
       this.#loadError = report.error;
       const message = report.error.stack ?? report.error.message;
@@ -479,6 +545,7 @@ export class PluginHost {
     const { instanceId } = this.#options;
     this.#process?.noteProgress();
     const outcome = this.#setups.ended(configId, error);
+    this.#noteBusy();
     if (error !== null) this.#messages.failed(configId, error);
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
     switch (outcome.kind) {
@@ -518,6 +585,8 @@ export class PluginHost {
     if (this.#stopped) return;
     const now = performance.now();
     this.#lastDone = now;
+    // Nobody waits for these: they are not done again.
+    this.#jobs.splice(0, this.#jobs.length, ...this.#jobs.filter((job) => !job.isHandedOn));
     this.#crashes++;
     this.#respawnAt = now + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
