@@ -54,6 +54,7 @@ const spec: PluginSpec = {
     attachments: {},
     updatedAt: "",
   }],
+  maxWorkers: null,
   version: "1",
 };
 
@@ -65,7 +66,6 @@ function startHost(): PluginHost {
     limits: { heapMb: 128, dataMb: 1_600, nice: 0 },
     logLinesPerSecond: 100,
     idleMs: 0,
-    slowLaneEvents: 500,
     egress: { requests: 64, requestMs: 60_000, bytesPerMinute: 1e9 },
     instanceId: "bench",
   }, {

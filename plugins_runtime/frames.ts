@@ -42,6 +42,7 @@ export const FrameType = {
   Calls: 103,
   /** JSON `SetupReport`. */
   SetupDone: 104,
+  /** With id 0 the answer to a ping; with id 1 some part of a long call came to its end. */
   Pong: 105,
   TornDown: 106,
   /** JSON `LogLine[]`. */
@@ -137,6 +138,8 @@ export const ResultStatus = {
   PassedBy: 4,
   /** Changed, but what may not be changed was put back; JSON text follows. */
   ChangedAndCorrected: 5,
+  /** As `Failed`, because the plugin did not come to an end. */
+  TimedOut: 6,
 } as const;
 
 export type ResultStatus = (typeof ResultStatus)[keyof typeof ResultStatus];

@@ -122,7 +122,7 @@ async function forEach(
         failures[failures.length] = { index, error: read };
       }
       if (now() - signed > SIGN_MS) {
-        sendFrame(encodeFrame(FrameType.Pong, 0));
+        sendFrame(encodeFrame(FrameType.Pong, 1));
         flushFrames();
         signed = now();
       }

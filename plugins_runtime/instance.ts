@@ -1,5 +1,6 @@
 /** One config's instance of the plugin: its setup, and its events. */
 import { flushFrames, fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { type EventResult, type PluginError, ResultStatus } from "./frames.ts";
 import { callHook, NOT_READY } from "./hook_call.ts";
 import type { HookReport, HookRequest } from "./hook_frames.ts";
@@ -9,8 +10,6 @@ import { readError } from "./plugin_error.ts";
 
 // Captured before any plugin text.
 const stringify = JSON.stringify;
-const startTimer = setTimeout.bind(globalThis);
-const endTimer = clearTimeout.bind(globalThis);
 const now = performance.now.bind(performance);
 const EMPTY = new Uint8Array(0);
 
@@ -38,6 +37,7 @@ export class PluginInstance {
   readonly #exports: PluginExports;
   readonly #meta: Meta;
   readonly #options: InstanceOptions;
+  readonly #deadlines: Deadlines;
   /** Null while it is not known; true once set up. */
   #ready = false;
   #setup: Promise<PluginError | null> | null = null;
@@ -46,10 +46,16 @@ export class PluginInstance {
   /** Calls that are under way. */
   readonly #calls = new Set<Promise<HookReport>>();
 
-  constructor(exports: PluginExports, meta: Meta, options: InstanceOptions) {
+  constructor(
+    exports: PluginExports,
+    meta: Meta,
+    options: InstanceOptions,
+    deadlines: Deadlines,
+  ) {
     this.#exports = exports;
     this.#meta = meta;
     this.#options = options;
+    this.#deadlines = deadlines;
   }
 
   /** Calls setupPlugin, if there is one. Resolves with its error, or null. */
@@ -149,7 +155,7 @@ export class PluginInstance {
           : await this.#one(index, texts[index] as Uint8Array, hook);
         if (result === null) {
           timeouts++;
-          gathered[gathered.length] = failure(index, readError(this.#timeout("processEvent")));
+          gathered[gathered.length] = timedOut(index, this.#timeout("processEvent"));
         } else {
           gathered[gathered.length] = result;
         }
@@ -207,6 +213,7 @@ export class PluginInstance {
       );
       return matched(texts, originals, returned);
     } catch (error) {
+      if (error instanceof TimeoutError) return texts.map((_, index) => timedOut(index, error));
       const read = readError(error);
       return texts.map((_, index) => failure(index, read));
     }
@@ -215,9 +222,13 @@ export class PluginInstance {
   /** Runs a function of the plugin against the clock. What loses goes on, but nobody waits for it. */
   #limited(name: string, run: () => unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const timer = startTimer(() => reject(this.#timeout(name)), this.#options.taskTimeoutMs);
+      const { taskTimeoutMs } = this.#options;
+      const deadline = this.#deadlines.begin(
+        taskTimeoutMs,
+        () => reject(this.#timeout(name)),
+      );
       const settle = <T>(end: (value: T) => void) => (value: T) => {
-        endTimer(timer);
+        this.#deadlines.end(deadline);
         end(value);
       };
       try {
@@ -304,6 +315,10 @@ function matched(
 
 function failure(index: number, error: PluginError): EventResult {
   return { index, status: ResultStatus.Failed, text: toBytes(stringify(error)) };
+}
+
+function timedOut(index: number, error: TimeoutError): EventResult {
+  return { ...failure(index, readError(error)), status: ResultStatus.TimedOut };
 }
 
 function allWith(texts: readonly Uint8Array[], status: ResultStatus): EventResult[] {

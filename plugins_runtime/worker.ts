@@ -1,5 +1,6 @@
 /** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
 import { Calls, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
+import { Deadlines } from "./deadlines.ts";
 import {
   type ApiAnswer,
   decodeEvents,
@@ -21,6 +22,7 @@ import { createConsole, createMeta } from "./meta.ts";
 import { readError } from "./plugin_error.ts";
 
 const calls = new Calls();
+const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
 let log = new LogChannel(1);
@@ -33,7 +35,7 @@ function load(request: LoadRequest): LoadReport {
     const meta = createMeta(config, calls);
     const scope = { posthog: {}, console: createConsole(config.id, log) };
     exports = loadPlugin(request.files, request.main, scope);
-    instances.set(config.id, new PluginInstance(exports, meta, request));
+    instances.set(config.id, new PluginInstance(exports, meta, request, deadlines));
   }
   const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
   const { jobs } = exports;
@@ -100,6 +102,7 @@ function handle(bytes: Uint8Array): void {
       setUp((fromBytes(payload) as { configId: number }).configId);
       return;
     case FrameType.Ping:
+      deadlines.check();
       return sendFrame(encodeFrame(FrameType.Pong, id));
     case FrameType.Teardown:
       tearDown();

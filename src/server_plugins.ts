@@ -6,6 +6,7 @@ import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
+import { breakerOptions } from "./plugins/breaker/breaker.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
 import { Breakers } from "./plugins/breaker/breakers.ts";
 import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
@@ -56,7 +57,10 @@ export async function startPlugins(
     ? new PostgresPluginCache(database)
     : new RedisPluginCache(redisUrl);
   started.push("plugin cache", () => cache.close());
-  const breakers = new Breakers(new BreakerTable(database));
+  const breakers = new Breakers(
+    new BreakerTable(database),
+    breakerOptions(config.TASK_TIMEOUT * 1000),
+  );
   started.push("plugin breakers", () => breakers.close());
   const refusals = new EgressRefusals(database);
   started.push("plugin refusals", () => refusals.close());
@@ -73,6 +77,7 @@ export async function startPlugins(
     },
     logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
     idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
+    workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
     slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
     startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
     egress: {

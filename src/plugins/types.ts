@@ -45,6 +45,8 @@ export interface PluginSpec {
   /** Granted `host:port` or `*.host:port` entries, validated. */
   readonly grants: readonly string[];
   readonly configs: readonly PluginConfig[];
+  /** Processes that it asks to have at most; null leaves it to the server. */
+  readonly maxWorkers: number | null;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
 }

@@ -23,6 +23,7 @@ export interface TestPlugin {
   readonly config?: Record<string, unknown>;
   readonly grants?: readonly string[];
   readonly teamId?: number;
+  readonly maxWorkers?: number;
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -49,6 +50,7 @@ export const TEST_HOST_OPTIONS: PluginHostsOptions = {
   logLinesPerSecond: 100,
   idleMs: 0,
   slowLaneEvents: 500,
+  workers: 1,
   startsAtOnce: 4,
   egress: { requests: 20, requestMs: 5_000, bytesPerMinute: 1e8 },
   instanceId: "test",
@@ -83,6 +85,7 @@ export function specOf(plugin: TestPlugin, id: number): PluginSpec {
     },
     grants: plugin.grants ?? [],
     configs: [config],
+    maxWorkers: plugin.maxWorkers ?? null,
     version: "1",
   };
 }

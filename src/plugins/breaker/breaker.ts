@@ -6,8 +6,8 @@
  * healthy ─ 2 strikes, or slow work ─▶ slow ─ 5 strikes ─▶ paused ─ after 5 pauses ─▶ disabled
  *    ▲──────── a minute of good work ────┘ ◀── its end ─────┘            until it is reset
  * ```
- * A strike is a crash, or a hang up to the deadline. What each state means for events:
- * - slow: as healthy, but only so many events may wait; those beyond pass the plugin by;
+ * A strike is a crash, or a call that did not end by its deadline. What each state means for events:
+ * - slow: as healthy, but one process at most, and when too many events wait they pass it by;
  * - paused: events pass the plugin by, marked as failed; each pause is twice as long as the last;
  * - disabled: events pass the plugin by, as if it were not installed.
  */
@@ -34,6 +34,15 @@ export const DEFAULT_BREAKER: BreakerOptions = {
   longestPauseMs: 600_000,
   maxPauses: 5,
 };
+
+/**
+ * For calls that may take so long: the strikes of a plugin that always hangs come a deadline apart,
+ * and as many as it takes to pause it have to fit into the window.
+ */
+export function breakerOptions(taskTimeoutMs: number): BreakerOptions {
+  const windowMs = DEFAULT_BREAKER.windowMs + DEFAULT_BREAKER.pauseStrikes * taskTimeoutMs;
+  return { ...DEFAULT_BREAKER, windowMs };
+}
 
 /** A state as it is stored and shown. */
 export interface BreakerStatus {

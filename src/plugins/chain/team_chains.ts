@@ -11,7 +11,12 @@ export interface ChainLink {
   readonly order: number;
   readonly host: {
     readonly mayProcessEvents: boolean;
-    process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[]>;
+    /** @param people the distinct id of each event: chooses the process */
+    process(
+      configId: number,
+      texts: readonly Uint8Array[],
+      people: readonly string[],
+    ): Promise<EventResult[]>;
   };
 }
 
@@ -19,6 +24,8 @@ export interface ChainLink {
 interface Passing {
   /** Null once a plugin dropped it. */
   text: Uint8Array | null;
+  /** As it came: a plugin that changes it does not change which process the next one uses. */
+  readonly person: string;
   changed: boolean;
   readonly succeeded: string[];
   readonly failed: string[];
@@ -42,8 +49,9 @@ export class TeamChains implements PluginChains {
   }
 
   async run(teamId: number, inputs: readonly ChainInput[]): Promise<ChainOutcome[]> {
-    const events: Passing[] = inputs.map(({ json }) => ({
+    const events: Passing[] = inputs.map(({ json, distinctId }) => ({
       text: Buffer.from(json),
+      person: distinctId,
       changed: false,
       succeeded: [],
       failed: [],
@@ -66,6 +74,7 @@ async function pass(link: ChainLink, events: readonly Passing[]): Promise<void> 
   const results = await link.host.process(
     link.configId,
     left.map((event) => event.text as Uint8Array),
+    left.map((event) => event.person),
   );
   left.forEach((event, index) => {
     const result = results[index];

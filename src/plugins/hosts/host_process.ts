@@ -29,9 +29,22 @@ export interface HostProcessEvents {
   ended(reason: string): void;
 }
 
-/** How often a host with work is asked for a sign of life, and (so many times rarer) an idle one. */
-const LOOK_MS = 200;
-const IDLE_LOOKS = 25;
+/**
+ * How often a host with work is asked for a sign of life, and (so many times rarer) an idle one.
+ * What it is asked with is also the clock by which its worker ends calls that take too long.
+ */
+const LOOK_MS = 100;
+const IDLE_LOOKS = 50;
+
+/**
+ * What a plugin can cause without letting go of its worker: a loop of microtasks that prints, or
+ * that asks for its cache, would pass for alive.
+ */
+const NO_SIGN: ReadonlySet<number> = new Set([
+  FrameType.Log,
+  FrameType.Calls,
+  FrameType.Refused,
+]);
 
 /** A worker that is silent for so long stands back from then on: others pay for a hang no more. */
 const STAND_BACK_MS = 400;
@@ -60,7 +73,8 @@ export class HostProcess {
   readonly #options: HostProcessOptions;
   readonly #done: Promise<void>;
   #outgoing: Uint8Array[] = [];
-  #lastSign = performance.now();
+  /** Since when it owes a sign of life; null where nothing was asked of it. */
+  #silentSince: number | null = null;
   #lastProgress = performance.now();
   #busy = false;
   #looks = 0;
@@ -103,8 +117,10 @@ export class HostProcess {
 
   /** A host with work is looked after more closely. */
   setBusy(busy: boolean): void {
-    if (busy && !this.#busy) this.#lastSign = this.#lastProgress = performance.now();
+    if (busy === this.#busy) return;
+    this.#lastProgress = performance.now();
     this.#busy = busy;
+    this.#silentSince = busy ? performance.now() : null;
   }
 
   /** Some of its work came to an end. */
@@ -132,19 +148,34 @@ export class HostProcess {
     await this.#done;
   }
 
+  /** After a long silence its work gets the time that it had no processor for. */
+  #sign(): void {
+    const now = performance.now();
+    const silence = now - (this.#silentSince ?? now);
+    if (silence > this.#options.silenceMs / 2) this.#lastProgress = now;
+    this.#silentSince = this.#busy ? now : null;
+    this.#suspicion = null;
+  }
+
   /** A worker that answers pings only waits; one that does not is stuck in the plugin's code. */
   #look(): void {
     this.#looks++;
-    if (!this.#busy && this.#looks % IDLE_LOOKS !== 0) return;
+    const isAsked = this.#silentSince !== null;
+    if (!isAsked && this.#looks % IDLE_LOOKS !== 0) return;
+    const now = performance.now();
+    this.#silentSince ??= now;
     const { silenceMs } = this.#options;
-    const silence = performance.now() - this.#lastSign;
+    const silence = now - this.#silentSince;
     if (silence > STAND_BACK_MS) this.standBack();
-    if (silence > silenceMs) this.#judgement ??= this.#judge(silence);
-    else if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
-    else this.#suspicion = null;
-    if (silence <= silenceMs) this.send(encodeFrame(FrameType.Ping, 0));
+    if (silence > silenceMs) {
+      this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
+      return;
+    }
+    if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
+    // An idle one is asked once, and then waited for.
+    if (this.#busy || !isAsked) this.send(encodeFrame(FrameType.Ping, 0));
     const stallMs = silenceMs * STALL_DEADLINES + STALL_GRACE_MS;
-    if (this.#busy && silence < silenceMs && performance.now() - this.#lastProgress > stallMs) {
+    if (this.#busy && now - this.#lastProgress > stallMs) {
       this.kill(`it ended no work within ${stallMs / 1000} s and was stopped`);
     }
   }
@@ -155,18 +186,11 @@ export class HostProcess {
     const verdict = `it did not come to an end within ${silenceMs / 1000} s and was stopped`;
     if (this.#suspicion === null || silence > silenceMs * MOST_DEADLINES) return this.kill(verdict);
     const [before, after] = [await this.#suspicion, await this.#measure()];
-    this.#judgement = null;
-    if (performance.now() - this.#lastSign < silenceMs) return;
+    // It gave a sign meanwhile.
+    if (this.#silentSince === null || performance.now() - this.#silentSince < silenceMs) return;
     const isStarved = before.cpu !== null && after.cpu !== null &&
       after.cpu - before.cpu < (after.at - before.at) * GUILTY_SHARE;
     if (!isStarved) this.kill(verdict);
-  }
-
-  /** After a long silence its work gets the time that it had no processor for. */
-  #sign(): void {
-    const now = performance.now();
-    if (now - this.#lastSign > this.#options.silenceMs / 2) this.#lastProgress = now;
-    this.#lastSign = now;
   }
 
   async #measure(): Promise<{ readonly cpu: number | null; readonly at: number }> {
@@ -178,8 +202,12 @@ export class HostProcess {
     try {
       const reader = new FrameReader();
       for await (const chunk of this.#child.stdout) {
-        this.#sign();
-        for (const frame of reader.push(chunk)) this.#events.frame(decodeFrame(frame));
+        for (const bytes of reader.push(chunk)) {
+          const frame = decodeFrame(bytes);
+          if (!NO_SIGN.has(frame.type)) this.#sign();
+          if (frame.type === FrameType.Pong && frame.id > 0) this.noteProgress();
+          this.#events.frame(frame);
+        }
       }
     } catch (error) {
       // It wrote something that is no frame: whatever it is now, it is not trusted any more.

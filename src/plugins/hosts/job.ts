@@ -16,20 +16,24 @@ export class Job {
   readonly configId: number;
   readonly texts: readonly Uint8Array[];
   readonly bytes: number;
-  /** Of the monotonic clock, when it was last given to the process. */
+  /** Of the monotonic clock: when it came, and when it was last given to the process. */
+  readonly addedAt = performance.now();
   sentAt = 0;
   /** Crashes that this job was the first in line for. */
   strikes = 0;
+  /** Whether a call into the plugin did not come to an end. */
+  hasTimedOut = false;
   readonly #results: (EventResult | undefined)[];
-  readonly #done: (results: EventResult[]) => void;
+  readonly #done: (results: EventResult[] | null) => void;
   #missing: number;
+  #isHandedOn = false;
 
-  /** @param done called once, with a result for every text, in order */
+  /** @param done called once, with a result for every text, in order; with null where it was withdrawn */
   constructor(
     id: number,
     configId: number,
     texts: readonly Uint8Array[],
-    done: (results: EventResult[]) => void,
+    done: (results: EventResult[] | null) => void,
   ) {
     this.id = id;
     this.configId = configId;
@@ -38,6 +42,11 @@ export class Job {
     this.#results = new Array<EventResult | undefined>(texts.length).fill(undefined);
     this.#missing = texts.length;
     this.#done = done;
+  }
+
+  /** Whether nobody waits for it any more, though the process may still be at it. */
+  get isHandedOn(): boolean {
+    return this.#isHandedOn;
   }
 
   get isComplete(): boolean {
@@ -55,6 +64,7 @@ export class Job {
     if (index >= this.texts.length || this.#results[index] !== undefined) return false;
     this.#results[index] = result;
     this.#missing--;
+    if (result.status === ResultStatus.TimedOut) this.hasTimedOut = true;
     return true;
   }
 
@@ -74,9 +84,18 @@ export class Job {
     return blamed.map((index) => failure(index, error)).filter((result) => this.take(result));
   }
 
-  /** Hands the results on; events without one get this. */
+  /** Hands the results on, once; events without one get this. */
   finish(rest: (index: number) => EventResult = passedBy): void {
+    if (this.#isHandedOn) return;
+    this.#isHandedOn = true;
     this.#done(Array.from(this.#results, (result, index) => result ?? rest(index)));
+  }
+
+  /** Gives the events back without results, to be done elsewhere. */
+  withdraw(): void {
+    if (this.#isHandedOn) return;
+    this.#isHandedOn = true;
+    this.#done(null);
   }
 
   #missingIndices(): number[] {

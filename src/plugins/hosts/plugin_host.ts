@@ -6,21 +6,19 @@ import type { LimitFunction } from "p-limit";
 import {
   type ApiCall,
   decodeResults,
-  encodeEvents,
   encodeFrame,
   type EventResult,
   type Frame,
   FrameType,
   type LoadReport,
   type PluginError,
-  ResultStatus,
   type SetupReport,
 } from "../../../plugins_runtime/frames.ts";
 import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
-import type { Breaker, BreakerState } from "../breaker/breaker.ts";
+import type { Breaker } from "../breaker/breaker.ts";
 import type {
   PluginApi,
   PluginCapabilities,
@@ -29,10 +27,10 @@ import type {
   PluginReports,
   PluginSpec,
 } from "../types.ts";
+import { BreakerWatch } from "./breaker_watch.ts";
 import type { HostLimits } from "./host_command.ts";
 import { HostProcess } from "./host_process.ts";
 import { HookCalls } from "./hook_calls.ts";
-import { failure, Job, passedBy } from "./job.ts";
 import {
   readCalls,
   readLoadReport,
@@ -40,6 +38,8 @@ import {
   readRefusedHost,
   readSetupReport,
 } from "./host_reports.ts";
+import { failure, passedBy } from "./job.ts";
+import { JobQueue } from "./job_queue.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
@@ -54,8 +54,6 @@ export interface PluginHostOptions {
   readonly logLinesPerSecond: number;
   /** Without work for so long its process is ended; 0 is never. */
   readonly idleMs: number;
-  /** Events that may wait for a plugin in the slow lane; those beyond pass it by. */
-  readonly slowLaneEvents: number;
   readonly egress: EgressLimits;
   /** Shown in the plugin's log. */
   readonly instanceId: string;
@@ -83,15 +81,8 @@ export interface PluginHostParts {
   readonly starts: LimitFunction;
 }
 
-/** Frames and bytes that are with the process at a time, so that it never waits for the next. */
-const IN_FLIGHT = 64;
-const IN_FLIGHT_BYTES = 4 * 1024 * 1024;
-
 /** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
 const MAX_UNANSWERED_CALLS = 50_000;
-
-/** Work on one frame for over this share of the deadline is slow. */
-const SLOW_SHARE = 1 / 3;
 
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
@@ -105,12 +96,8 @@ export class PluginHost {
   readonly #messages: PluginMessages;
   readonly #setups = new SetupAttempts();
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
-  /** Jobs in order; those with the process are at its front. */
-  readonly #jobs: Job[] = [];
-  #waitingEvents = 0;
-  #sent = 0;
-  /** While a crash is looked into, its job's events go one by one. */
-  #single: { readonly job: Job; readonly index: number } | null = null;
+  readonly #jobs: JobQueue;
+  readonly #watch: BreakerWatch;
   #process: HostProcess | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
@@ -120,11 +107,9 @@ export class PluginHost {
   /** Null until the code was loaded once. */
   #exports: PluginCapabilities | null = null;
   readonly #hooks = new HookCalls();
-  #nextId = 1;
   #crashes = 0;
   #respawnAt = 0;
   #lastWork = performance.now();
-  #lastDone = 0;
   #stopped = false;
   #tornDown: (() => void) | null = null;
   /** The frames of calls are worked off one after the other, in the plugin's order. */
@@ -135,7 +120,12 @@ export class PluginHost {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
-    this.#messages = new PluginMessages(spec, parts.log, parts.reports);
+    const messages = new PluginMessages(spec, parts.log, parts.reports);
+    this.#messages = messages;
+    this.#jobs = new JobQueue(({ configId, texts }, result) =>
+      messages.eventFailed(configId, texts[result.index] as Uint8Array, result)
+    );
+    this.#watch = new BreakerWatch(spec, options.taskTimeoutMs, { ...parts, messages });
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
   }
 
@@ -161,27 +151,24 @@ export class PluginHost {
     if (this.#parts.breaker.state(performance.now()) !== "disabled") this.#spawn();
   }
 
-  /** Results in input order. Never rejects: what the plugin does is in the results. */
-  process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[]> {
+  /**
+   * Results in input order; null where `withdraw` gave the events back. Never rejects: what the
+   * plugin does is in the results.
+   */
+  process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[] | null> {
     const now = performance.now();
     this.#lastWork = now;
     const state = this.#parts.breaker.state(now);
     if (this.#stopped || this.#loadError !== null || state === "disabled") {
       return Promise.resolve(texts.map((_, index) => passedBy(index)));
     }
-    const refusal = this.#refusal(state, texts.length);
-    if (refusal !== null) {
-      return Promise.resolve(texts.map((_, index) => failure(index, { message: refusal })));
+    if (state === "paused") {
+      const error = { message: "the plugin is paused after repeated crashes" };
+      return Promise.resolve(texts.map((_, index) => failure(index, error)));
     }
-    this.#waitingEvents += texts.length;
-    return new Promise((resolve) => {
-      const done = (results: EventResult[]) => {
-        this.#waitingEvents -= texts.length;
-        resolve(results);
-      };
-      this.#jobs.push(new Job(this.#nextId++, configId, texts, done));
-      this.#pump();
-    });
+    const results = this.#jobs.add(configId, texts);
+    this.#pump();
+    return results;
   }
 
   /**
@@ -210,10 +197,52 @@ export class PluginHost {
     this.#messages.systemFor(configId, type, message);
   }
 
+  /** Whether its code is loaded and its configs are set up, as far as that is possible. */
+  get isReady(): boolean {
+    return this.#isLoaded && this.#setups.settled >= this.spec.configs.length;
+  }
+
+  /** Whether it is on its way to that. */
+  get isStarting(): boolean {
+    return this.#isStarting || this.#process !== null && !this.isReady;
+  }
+
+  /** Configs whose setup succeeded in this process. */
+  get readyConfigs(): number {
+    return this.#setups.ready;
+  }
+
+  /** Events whose results somebody waits for. */
+  get waitingEvents(): number {
+    return this.#jobs.waitingEvents;
+  }
+
+  /** How long its oldest job has waited for its turn, in ms; 0 where none does. */
+  waitedMs(now: number): number {
+    return this.#jobs.waitedMs(now);
+  }
+
+  /** Gives back what is not with the process: `process` answers null for it. */
+  withdraw(): void {
+    this.#jobs.withdraw();
+  }
+
+  /** Lets all that wait pass the plugin by; what the process is at is waited for by nobody. */
+  passBy(reason: string): void {
+    this.#jobs.passBy(reason);
+  }
+
+  /** To be called about once a second: what only the passing of time shows. */
+  check(now: number): void {
+    const job = this.#jobs.current;
+    // A slow setup is not slow work.
+    if (job !== null && this.#setups.isSettled(job.configId)) this.#watch.isAt(job, now);
+  }
+
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
-    if (this.#jobs.length + this.#hooks.size > 0) return;
+    if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
     if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
   }
 
@@ -231,17 +260,8 @@ export class PluginHost {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
     await this.#end(patienceMs);
-    for (const job of this.#jobs.splice(0)) job.finish();
+    this.#jobs.clear(null);
     this.#hooks.refuse("the plugin is being unloaded");
-  }
-
-  /** Why events pass the plugin by in this state; null where they do not. */
-  #refusal(state: BreakerState, count: number): string | null {
-    if (state === "paused") return "the plugin is paused after repeated crashes";
-    const { slowLaneEvents } = this.#options;
-    if (state !== "slow" || this.#jobs.length === 0) return null;
-    if (this.#waitingEvents + count <= slowLaneEvents) return null;
-    return `the plugin is in the slow lane and ${this.#waitingEvents} events wait for it`;
   }
 
   async #end(patienceMs: number): Promise<void> {
@@ -256,7 +276,7 @@ export class PluginHost {
     }
     if (this.#process === process) this.#process = null;
     this.#isLoaded = false;
-    this.#sent = 0;
+    this.#jobs.unsend();
     this.#started();
     process.kill("it was unloaded");
     await process.gone();
@@ -320,14 +340,14 @@ export class PluginHost {
     );
     this.#process = process;
     this.#isLoaded = false;
-    this.#sent = 0;
+    this.#jobs.unsend();
     this.#setups.restarted();
     process.send(loadFrame(this.spec, { ...this.#options, egress: pass, egressLimits }));
     process.setBusy(true);
   }
 
   #pump(): void {
-    if (this.#stopped || this.#jobs.length + this.#hooks.size === 0) return;
+    if (this.#stopped || this.#jobs.isEmpty && this.#hooks.size === 0) return;
     const process = this.#process;
     if (process === null) {
       const wait = this.#respawnAt - performance.now();
@@ -337,29 +357,15 @@ export class PluginHost {
     }
     if (!this.#isLoaded) return;
     this.#hooks.send((frame) => process.send(frame));
-    const [first] = this.#jobs;
-    if (first !== undefined && first.strikes > 0) return this.#pumpSingle(first, process);
-    let bytes = this.#jobs.slice(0, this.#sent).reduce((sum, job) => sum + job.bytes, 0);
-    while (this.#sent < Math.min(this.#jobs.length, IN_FLIGHT)) {
-      const job = this.#jobs[this.#sent] as Job;
-      bytes += job.bytes;
-      if (job.strikes > 0 || this.#sent > 0 && bytes > IN_FLIGHT_BYTES) break;
-      job.sentAt = performance.now();
-      process.send(encodeEvents(job.id, job.configId, job.texts));
-      this.#sent++;
-    }
-    process.setBusy(this.#sent > 0 || this.#hooks.isBusy);
+    const isSlow = this.#parts.breaker.state(performance.now()) === "slow";
+    if (isSlow) process.standBack();
+    for (const frame of this.#jobs.takeFrames(isSlow ? 1 : undefined)) process.send(frame);
+    this.#noteBusy();
   }
 
-  /** After a crash: one event, alone, so that the next crash says which it was. */
-  #pumpSingle(job: Job, process: HostProcess): void {
-    if (this.#single !== null) return;
-    const index = job.firstMissing;
-    this.#single = { job, index };
-    this.#sent = 1;
-    job.sentAt = performance.now();
-    process.send(encodeEvents(job.id, job.configId, [job.texts[index] as Uint8Array]));
-    process.setBusy(true);
+  /** A process with work, or that is setting up, is asked for signs of life more often. */
+  #noteBusy(): void {
+    this.#process?.setBusy(this.#jobs.current !== null || this.#hooks.isBusy || !this.isReady);
   }
 
   #receive({ type, id, payload }: Frame, process: HostProcess): void {
@@ -374,7 +380,7 @@ export class PluginHost {
         case FrameType.Log:
           return this.#messages.lines(readLogLines(payload));
         case FrameType.Loaded:
-          return this.#receiveLoaded(readLoadReport(payload), process);
+          return this.#receiveLoaded(readLoadReport(payload));
         case FrameType.SetupDone:
           return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
@@ -387,31 +393,15 @@ export class PluginHost {
     }
   }
 
-  /** Only what was asked for counts, and only once: anything else is a forgery and is ignored. */
   #receiveResults(id: number, results: readonly EventResult[]): void {
-    const position = this.#jobs.findIndex((job) => job.id === id);
-    if (position === -1 || position >= this.#sent) return;
-    const job = this.#jobs[position] as Job;
-    const alone = this.#single?.job === job ? this.#single.index : null;
-    for (const result of results) {
-      const placed = alone === null ? result : { ...result, index: alone };
-      if (!job.take(placed)) continue;
-      this.#process?.noteProgress();
-      if (placed.status === ResultStatus.Failed) {
-        this.#messages.eventFailed(job.configId, job.texts[placed.index] as Uint8Array, placed);
-      }
-    }
-    this.#single = null;
+    const job = this.#jobs.receive(id, results);
+    if (job === null) return;
+    this.#process?.noteProgress();
     if (job.isComplete) {
-      this.#jobs.splice(position, 1);
-      this.#sent--;
       this.#crashes = 0;
-      this.#weigh(job);
-      job.finish();
-    } else if (job.strikes > 0) {
-      this.#sent--;
+      if (this.#setups.isSettled(job.configId)) this.#watch.finished(job);
     }
-    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
+    this.#noteBusy();
     this.#pump();
   }
 
@@ -419,25 +409,10 @@ export class PluginHost {
     const answer = this.#hooks.answered({ id, payload });
     if (answer === null) return;
     this.#lastWork = performance.now();
+    this.#process?.noteProgress();
     this.#messages.hookFailed(answer);
-    if (this.#sent === 0) this.#process?.setBusy(this.#hooks.isBusy);
+    this.#noteBusy();
     this.#pump();
-  }
-
-  /** What the time that a job took says about the plugin. */
-  #weigh(job: Job): void {
-    const now = performance.now();
-    const took = now - Math.max(job.sentAt, this.#lastDone);
-    this.#lastDone = now;
-    const { breaker } = this.#parts;
-    const { taskTimeoutMs } = this.#options;
-    // A slow setup is not slow work.
-    if (!this.#setups.isSettled(job.configId)) return;
-    const reason = `${job.texts.length} events took it ${(took / 1000).toFixed(1)} s`;
-    if (took >= taskTimeoutMs) this.#announce(breaker.strike(now, reason), reason);
-    else if (took > taskTimeoutMs * SLOW_SHARE) {
-      this.#announce(breaker.dawdled(now, reason), reason);
-    } else this.#announce(breaker.worked(now), reason);
   }
 
   #receiveCalls(id: number, calls: readonly ApiCall[], process: HostProcess): void {
@@ -459,11 +434,10 @@ export class PluginHost {
     this.#parts.refused({ pluginId: this.spec.id, ...target, reason: "it was not granted" });
   }
 
-  #receiveLoaded(report: LoadReport, process: HostProcess): void {
+  #receiveLoaded(report: LoadReport): void {
     // A second report would say that there is nothing to watch over while there is.
     if (this.#isLoaded) throw new Error("it was loaded twice");
     this.#started();
-    process.setBusy(false);
     if (report.error !== null) {
       this.#loadError = report.error;
       const message = report.error.stack ?? report.error.message;
@@ -474,7 +448,7 @@ export class PluginHost {
       for (const { id } of this.spec.configs) {
         this.#parts.reports.failed(id, { ...report.error, time: new Date().toISOString() });
       }
-      for (const job of this.#jobs.splice(0)) job.finish();
+      this.#jobs.clear(null);
       this.#hooks.refuse("the plugin cannot be loaded");
       this.#end(0);
       return;
@@ -493,6 +467,7 @@ export class PluginHost {
     const { instanceId } = this.#options;
     if (!this.#setups.isSettled(configId)) this.#process?.noteProgress();
     const outcome = this.#setups.ended(configId, error);
+    this.#noteBusy();
     if (error !== null) this.#messages.failed(configId, error);
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
     switch (outcome.kind) {
@@ -524,65 +499,21 @@ export class PluginHost {
   #crashed(reason: string): void {
     this.#process = null;
     this.#isLoaded = false;
-    const alone = this.#single?.index ?? null;
-    this.#single = null;
-    this.#sent = 0;
     this.#started();
     this.#hooks.crashed(reason);
-    if (this.#stopped) return;
-    const now = performance.now();
-    this.#lastDone = now;
+    if (this.#stopped) return this.#jobs.unsend();
     this.#crashes++;
-    this.#respawnAt = now + Math.min(50 * 2 ** this.#crashes, 10_000);
+    this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
-    const [job] = this.#jobs;
-    if (job !== undefined) this.#blame(job, alone, reason);
-    const state = this.#parts.breaker.strike(now, reason);
-    this.#announce(state, reason);
+    this.#jobs.crashed(reason);
+    const state = this.#watch.crashed(reason);
     if (state === "paused" || state === "disabled") {
-      const error = { message: `the plugin is ${state}: ${reason}` };
-      for (const waiting of this.#jobs.splice(0)) waiting.finish((index) => failure(index, error));
-      this.#hooks.refuse(error.message);
+      const refusal = `the plugin is ${state}: ${reason}`;
+      this.#jobs.clear(refusal);
+      this.#hooks.refuse(refusal);
       return;
     }
     this.#pump();
-  }
-
-  #blame(job: Job, alone: number | null, reason: string): void {
-    for (const result of job.blame(alone, { message: `the plugin stopped: ${reason}` })) {
-      this.#messages.eventFailed(job.configId, job.texts[result.index] as Uint8Array, result);
-    }
-    if (!job.isComplete) return;
-    this.#jobs.shift();
-    job.finish();
-  }
-
-  /** Says a change of the breaker in the plugin's log and, where it stops the plugin, its error. */
-  #announce(state: BreakerState | null, reason: string): void {
-    if (state === null) return;
-    const { id } = this.spec;
-    const { pauseMs, pauses } = this.#parts.breaker.status(performance.now());
-    switch (state) {
-      case "healthy":
-        return this.#messages.system("INFO", "Plugin is healthy again.");
-      case "slow":
-        this.#process?.standBack();
-        return this.#messages.system("WARN", `Plugin put into the slow lane: ${reason}.`);
-      case "paused":
-        return this.#messages.system(
-          "ERROR",
-          `Plugin paused for ${Math.round(pauseMs / 1000)} s after repeated crashes: ${reason}.`,
-        );
-      case "disabled": {
-        const message = `Plugin disabled after ${pauses} pauses: ${reason}. ` +
-          `To try it again: paddock plugins reset ${id}`;
-        this.#messages.system("ERROR", message);
-        const time = new Date().toISOString();
-        for (const config of this.spec.configs) {
-          this.#parts.reports.failed(config.id, { message, time });
-        }
-      }
-    }
   }
 
   #later(ms: number, run: () => void): void {

@@ -1,4 +1,4 @@
-/** All plugins of this server: one host each, kept in step with what is installed and granted. */
+/** All plugins of this server, kept in step with what is installed and granted. */
 import { getLogger } from "@logtape/logtape";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
@@ -8,13 +8,15 @@ import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { EgressRefusals } from "../egress/egress_refusals.ts";
 import { HostTargets } from "./host_targets.ts";
-import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
+import type { PluginHostParts } from "./plugin_host.ts";
+import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
 
-const REAP_CHECK_MS = 5_000;
+/** How often plugins are looked at for what only the passing of time shows. */
+const CHECK_MS = 1_000;
 /** How long a replaced plugin may take to finish its work and tear down. */
 const UNLOAD_MS = 5_000;
 
-export interface PluginHostsOptions extends PluginHostOptions {
+export interface PluginHostsOptions extends PluginWorkersOptions {
   /** Processes that start at the same time, at most. */
   readonly startsAtOnce: number;
 }
@@ -25,7 +27,7 @@ export interface PluginHostsParts extends Omit<PluginHostParts, "breaker" | "sta
 }
 
 export class PluginHosts {
-  readonly #options: PluginHostOptions;
+  readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
   readonly #chains = new TeamChains();
@@ -33,18 +35,18 @@ export class PluginHosts {
   readonly targets = new HostTargets();
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #unloading = new Set<Promise<void>>();
-  readonly #reaper: ReturnType<typeof setInterval>;
-  #hosts = new Map<string, PluginHost>();
+  readonly #checks: ReturnType<typeof setInterval>;
+  #hosts = new Map<string, PluginWorkers>();
   #applied = false;
 
   constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
     this.#starts = pLimit(options.startsAtOnce);
-    this.#reaper = setInterval(() => {
+    this.#checks = setInterval(() => {
       const now = performance.now();
-      for (const host of this.#hosts.values()) host.reapIfIdle(now);
-    }, REAP_CHECK_MS);
+      for (const host of this.#hosts.values()) host.check(now);
+    }, CHECK_MS);
   }
 
   get chains(): PluginChains {
@@ -52,7 +54,7 @@ export class PluginHosts {
   }
 
   /** Hosts by what they run: for tests and tools. */
-  get hosts(): readonly PluginHost[] {
+  get hosts(): readonly PluginWorkers[] {
     return [...this.#hosts.values()];
   }
 
@@ -63,7 +65,7 @@ export class PluginHosts {
    * whose author waits to see them.
    */
   apply(specs: readonly PluginSpec[]): void {
-    const next = new Map<string, PluginHost>();
+    const next = new Map<string, PluginWorkers>();
     for (const spec of specs) {
       const key = identityOf(spec);
       const kept = this.#hosts.get(key);
@@ -71,7 +73,7 @@ export class PluginHosts {
         next.set(key, kept);
         continue;
       }
-      const host = new PluginHost(spec, this.#options, {
+      const host = new PluginWorkers(spec, this.#options, {
         ...this.#parts,
         breaker: this.#parts.breakers.of(spec),
         refused: (refusal) => this.refused(refusal),
@@ -83,7 +85,7 @@ export class PluginHosts {
     const gone = [...this.#hosts].filter(([key]) => !next.has(key));
     this.#hosts = next;
     this.#chains.replace(linksOf([...next.values()]));
-    this.targets.replace([...next.values()]);
+    this.targets.replace([...next.values()].map(({ first }) => first));
     for (const [, host] of gone) this.#unload(host);
     if (this.#applied || specs.length > 0) {
       this.#log.info`${specs.length} plugins in force, ${gone.length} unloaded`;
@@ -102,12 +104,12 @@ export class PluginHosts {
 
   /** Tears every plugin down; those that take longer than `patienceMs` are killed. */
   async stop(patienceMs: number): Promise<void> {
-    clearInterval(this.#reaper);
+    clearInterval(this.#checks);
     await Promise.all([...this.#hosts.values()].map((host) => host.stop(patienceMs)));
     await Promise.all(this.#unloading);
   }
 
-  #unload(host: PluginHost): void {
+  #unload(host: PluginWorkers): void {
     const unloading = host.stop(UNLOAD_MS);
     this.#unloading.add(unloading);
     unloading.finally(() => this.#unloading.delete(unloading));
@@ -120,7 +122,7 @@ function identityOf(spec: PluginSpec): string {
   return JSON.stringify([spec.id, spec.organizationId, spec.version, ...configs.toSorted()]);
 }
 
-function linksOf(hosts: readonly PluginHost[]): Map<number, ChainLink[]> {
+function linksOf(hosts: readonly PluginWorkers[]): Map<number, ChainLink[]> {
   const links = new Map<number, ChainLink[]>();
   for (const host of hosts) {
     for (const { id, teamId, order } of host.spec.configs) {

@@ -9,6 +9,17 @@ export class SetupAttempts {
   readonly #failures = new Map<number, number>();
   /** Configs whose setup came to an end, one way or the other. */
   readonly #settled = new Set<number>();
+  readonly #ready = new Set<number>();
+
+  /** Of how many configs the first setup in this process came to an end. */
+  get settled(): number {
+    return this.#settled.size;
+  }
+
+  /** And how many succeeded. */
+  get ready(): number {
+    return this.#ready.size;
+  }
 
   isSettled(configId: number): boolean {
     return this.#settled.has(configId);
@@ -17,6 +28,7 @@ export class SetupAttempts {
   /** A new process sets everything up again. */
   restarted(): void {
     this.#settled.clear();
+    this.#ready.clear();
   }
 
   /** What follows from an attempt's end. */
@@ -24,6 +36,7 @@ export class SetupAttempts {
     this.#settled.add(configId);
     if (error === null) {
       this.#failures.delete(configId);
+      this.#ready.add(configId);
       return { kind: "ready" };
     }
     const failures = (this.#failures.get(configId) ?? 0) + 1;

@@ -132,6 +132,7 @@ export class PluginRegistry {
           code: loaded.source.code,
           grants: reach,
           configs,
+          maxWorkers: loaded.source.manifest.workers,
           version: hash("sha256", JSON.stringify([loaded.version, reach]), "hex"),
         },
       });

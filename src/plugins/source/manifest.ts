@@ -26,6 +26,8 @@ export interface PluginManifest {
   readonly configSchema: unknown;
   /** Hosts that it asks for; asking grants nothing. */
   readonly net: readonly string[];
+  /** Processes that it can live with at most, as one that counts in memory needs one; or null. */
+  readonly workers: number | null;
 }
 
 /**
@@ -54,6 +56,7 @@ export function parseManifest(text: string, digest: string): PluginManifest {
     fields,
     configSchema: json.config ?? [],
     net: netOf(json.permissions, fields, refuse),
+    workers: workersOf(json.workers, refuse),
   };
 }
 
@@ -83,6 +86,14 @@ function fieldOf(key: string, field: JsonObject): ConfigField {
     secret: field.secret === true,
     choices: Array.isArray(field.choices) ? field.choices.map(String) : null,
   };
+}
+
+function workersOf(workers: unknown, refuse: (reason: string) => PaddockError): number | null {
+  if (workers === undefined) return null;
+  if (!Number.isInteger(workers) || Number(workers) < 1) {
+    throw refuse("'workers' is not a whole number from 1");
+  }
+  return Number(workers);
 }
 
 /** What may be asked for: less than an operator may grant, as it is a stranger who asks. */

@@ -262,7 +262,7 @@ Deno.test("a process without work is ended and starts again with the next event"
   const [host] = fenced.hosts.hosts;
   assert.deepEqual(propertiesOf(await fenced.run(events(2))).map((each) => each?.calls), [1, 2]);
   await new Promise((resolve) => setTimeout(resolve, 5));
-  host?.reapIfIdle(performance.now());
+  host?.check(performance.now());
   await eventually(() => host?.pid === null);
   assert.match(fenced.logText(), /Plugin unloaded/);
   assert.deepEqual(propertiesOf(await fenced.run(events(1))).map((each) => each?.calls), [1]);
