@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage, PaddockError } from "./errors.ts";
+import { HistoricalExport } from "./jobs/historical_export.ts";
 import { JobQueue } from "./jobs/job_queue.ts";
 import { JobRunner } from "./jobs/job_runner.ts";
 import type { JobPolicies } from "./jobs/job_settings.ts";
@@ -13,6 +14,8 @@ import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { Database } from "./stores/postgres/database.ts";
+import { StoredEvents } from "./stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { ServerPresence } from "./stores/postgres/servers.ts";
 import { VERSION } from "./version.ts";
 
@@ -103,7 +106,17 @@ export function startJobs(
   const { queue, database, policies, connectionString } = jobs;
   const runner = new JobRunner(
     database,
-    new PluginJobs(parts.targets, storage.database, policies),
+    new PluginJobs(
+      parts.targets,
+      storage.database,
+      policies,
+      new HistoricalExport(
+        new StoredEvents(storage.database),
+        new PluginStorage(storage.database),
+        queue,
+        policies.export,
+      ),
+    ),
     parts.presence,
     {
       connectionString,

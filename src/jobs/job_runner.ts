@@ -7,7 +7,8 @@ import { Backoff } from "../pipeline/backoff.ts";
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
 import { EXPORT_TASK, PLUGIN_TASK } from "./job_payload.ts";
-import type { JobVerdict, PluginJobs } from "./plugin_jobs.ts";
+import type { JobVerdict } from "./job_verdict.ts";
+import type { PluginJobs } from "./plugin_jobs.ts";
 import { graphileLogger, JOB_SCHEMA } from "./schema.ts";
 import settleFailed from "./settle_failed.sql" with { type: "text" };
 

@@ -1,6 +1,7 @@
 /** The parts of a server that tell plugins of stored events, on a real database and a real fence. */
 import { randomUUID } from "node:crypto";
 import { QueuedExports } from "../../src/jobs/export_retries.ts";
+import { HistoricalExport } from "../../src/jobs/historical_export.ts";
 import { JobQueue } from "../../src/jobs/job_queue.ts";
 import { JobRunner } from "../../src/jobs/job_runner.ts";
 import type { JobPolicies } from "../../src/jobs/job_settings.ts";
@@ -21,6 +22,8 @@ import type { PluginApi, PluginLogEntry, PluginSpec } from "../../src/plugins/ty
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { DeliveryCursors } from "../../src/stores/postgres/outbox/delivery_cursors.ts";
 import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
+import { StoredEvents } from "../../src/stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
 import { ServerPresence } from "../../src/stores/postgres/servers.ts";
 import { specOf, TEST_HOST_OPTIONS, type TestPlugin } from "../plugins/fence.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -129,9 +132,19 @@ export async function startPluginServer(
     retries: jobs === null ? NO_RETRIES : new QueuedExports(jobs, policies),
   }, { pollMs: 20, claimMs: 100, ...options.deliverer });
   deliverer.start();
-  const runner = options.jobs === undefined ? null : new JobRunner(
+  const runner = options.jobs === undefined || jobs === null ? null : new JobRunner(
     database,
-    new PluginJobs(hosts.targets, database, policies),
+    new PluginJobs(
+      hosts.targets,
+      database,
+      policies,
+      new HistoricalExport(
+        new StoredEvents(database),
+        new PluginStorage(database),
+        jobs,
+        policies.export,
+      ),
+    ),
     presence,
     {
       connectionString: options.jobs.url,
