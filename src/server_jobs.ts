@@ -10,6 +10,7 @@ import { JobUpkeep } from "./jobs/job_upkeep.ts";
 import { LegacyJobs } from "./jobs/legacy_jobs.ts";
 import { PluginJobs } from "./jobs/plugin_jobs.ts";
 import { migrateJobSchema } from "./jobs/schema.ts";
+import type { ExportCounters } from "./pipeline/delivery/export_delivery.ts";
 import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
@@ -100,23 +101,24 @@ export function startJobs(
   config: Config,
   storage: Storage,
   jobs: Jobs,
-  parts: { readonly targets: PluginTargets; readonly presence: ServerPresence },
+  parts: {
+    readonly targets: PluginTargets;
+    readonly counters: ExportCounters;
+    readonly presence: ServerPresence;
+  },
   started: StopStack,
 ): JobRunner {
   const { queue, database, policies, connectionString } = jobs;
+  const { targets, counters } = parts;
+  const history = new HistoricalExport(
+    new StoredEvents(storage.database),
+    new PluginStorage(storage.database),
+    queue,
+    policies.export,
+  );
   const runner = new JobRunner(
     database,
-    new PluginJobs(
-      parts.targets,
-      storage.database,
-      policies,
-      new HistoricalExport(
-        new StoredEvents(storage.database),
-        new PluginStorage(storage.database),
-        queue,
-        policies.export,
-      ),
-    ),
+    new PluginJobs({ targets, database: storage.database, history, counters }, policies),
     parts.presence,
     {
       connectionString,

@@ -4,6 +4,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
+import { MetricCalls } from "./plugins/api/metric_calls.ts";
+import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
@@ -35,6 +37,8 @@ export interface PluginDeliveries {
   readonly cursors: DeliveryCursors;
   /** Where the jobs go that they ask for; null where there is no queue. */
   readonly jobs: JobSink | null;
+  /** What plugins count. */
+  readonly metrics: PluginMetrics;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -85,7 +89,10 @@ export async function startPlugins(
     log: pluginLog,
     reports,
     api: new JobCalls(
-      new StoredPluginApi(cache, new PluginStorage(database)),
+      new MetricCalls(
+        new StoredPluginApi(cache, new PluginStorage(database)),
+        deliveries.metrics,
+      ),
       deliveries.jobs,
     ),
     breakers,

@@ -1,6 +1,7 @@
 /** What the jobs of the queue do: they call plugins. */
 import { Buffer } from "node:buffer";
 import { errorMessage } from "../errors.ts";
+import type { ExportCounters } from "../pipeline/delivery/export_delivery.ts";
 import type { PluginTarget, PluginTargets } from "../pipeline/plugin_hooks.ts";
 import { isTransient, type Queryable } from "../stores/postgres/database.ts";
 import { readExportJob, readPluginJob } from "./job_payload.ts";
@@ -8,23 +9,27 @@ import { type HistoricalExport, START_JOB, STEP_JOB } from "./historical_export.
 import { again, failedFor, type JobVerdict, notReady, verdictOf } from "./job_verdict.ts";
 import { type JobPolicies, type RetryPolicy, waitSeconds } from "./job_settings.ts";
 
+export interface PluginJobsParts {
+  readonly targets: PluginTargets;
+  /** That of the plugin configs. */
+  readonly database: Queryable;
+  readonly history: HistoricalExport;
+  readonly counters: ExportCounters;
+}
+
 export class PluginJobs {
   readonly #targets: PluginTargets;
   readonly #database: Queryable;
   readonly #policies: JobPolicies;
   readonly #history: HistoricalExport;
+  readonly #counters: ExportCounters;
 
-  /** @param database that of the plugin configs */
-  constructor(
-    targets: PluginTargets,
-    database: Queryable,
-    policies: JobPolicies,
-    history: HistoricalExport,
-  ) {
-    this.#targets = targets;
-    this.#database = database;
+  constructor(parts: PluginJobsParts, policies: JobPolicies) {
+    this.#targets = parts.targets;
+    this.#database = parts.database;
+    this.#history = parts.history;
+    this.#counters = parts.counters;
     this.#policies = policies;
-    this.#history = history;
   }
 
   /**
@@ -74,7 +79,12 @@ export class PluginJobs {
       const outcome = await target.call("exportEvents", texts);
       const { export: policy } = this.#policies;
       const verdict = verdictOf(outcome, policy, attempt + 1);
-      if (!verdict.isDone && verdict.isCounted && attempt >= policy.attempts) {
+      const count = (name: Parameters<ExportCounters["count"]>[1]) =>
+        this.#counters.count(configId, name, texts.length);
+      if (verdict.isDone) count("events_delivered_successfully");
+      else if (verdict.isCounted) count(verdict.isDead ? "other_errors" : "retry_errors");
+      if (!verdict.isDone && verdict.isCounted && !verdict.isDead && attempt >= policy.attempts) {
+        count("undelivered_events");
         target.say(
           "ERROR",
           `${texts.length} events were not exported in ${policy.attempts} more tries and are kept ` +

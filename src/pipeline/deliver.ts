@@ -7,7 +7,11 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import type { Delivery, DeliveryKind, DeliveryRow } from "./delivery/delivery.ts";
-import { ExportDelivery, type ExportRetries } from "./delivery/export_delivery.ts";
+import {
+  type ExportCounters,
+  ExportDelivery,
+  type ExportRetries,
+} from "./delivery/export_delivery.ts";
 import { HookDelivery } from "./delivery/hook_delivery.ts";
 import type { PluginTarget, PluginTargets } from "./plugin_hooks.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -48,6 +52,7 @@ export interface DelivererParts {
   readonly cursors: DeliveryCursorStore;
   readonly targets: PluginTargets;
   readonly retries: ExportRetries;
+  readonly counters: ExportCounters;
 }
 
 export interface DelivererOptions {
@@ -187,10 +192,10 @@ export class Deliverer {
   }
 
   #delivery(target: PluginTarget, kind: DeliveryKind, position: bigint): Delivery {
-    const { targets, retries } = this.#parts;
+    const { targets } = this.#parts;
     return kind === "hooks"
       ? new HookDelivery(target, targets, position)
-      : new ExportDelivery(target, targets, retries, position);
+      : new ExportDelivery(target, this.#parts, position);
   }
 
   /** Another server joined: it takes its share, once what is under way here has ended. */

@@ -78,7 +78,12 @@ export interface PluginReports {
   /** The config's plugin threw: kept in its error column (written in batches). */
   failed(pluginConfigId: number, failure: PluginFailure): void;
   /** The config loaded: clears its error column and records what the plugin exports. */
-  loaded(pluginConfigId: number, pluginId: number, capabilities: PluginCapabilities): void;
+  loaded(
+    pluginConfigId: number,
+    pluginId: number,
+    capabilities: PluginCapabilities,
+    metrics?: DeclaredMetrics,
+  ): void;
   /** Setup failed ten times: the config is disabled. */
   gaveUp(pluginConfigId: number): void;
 }
@@ -89,6 +94,9 @@ export interface PluginCapabilities {
   readonly scheduled_tasks: readonly string[];
   readonly jobs: readonly string[];
 }
+
+/** Metrics that a plugin declares, as stored in `posthog_plugin.metrics`: name → type. */
+export type DeclaredMetrics = Readonly<Record<string, string>>;
 
 /** One call out of a plugin: `storage.get`, `cache.incr`, … with JSON arguments. */
 export interface PluginCall {

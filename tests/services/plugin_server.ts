@@ -12,6 +12,9 @@ import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { MetricCalls } from "../../src/plugins/api/metric_calls.ts";
+import { PluginMetrics } from "../../src/plugins/metrics/plugin_metrics.ts";
+import { PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
 import { JobCalls } from "../../src/plugins/api/job_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
@@ -39,6 +42,7 @@ export interface PluginServer extends AsyncDisposable {
   /** Where it was started with jobs. */
   readonly jobs: JobQueue | null;
   readonly runner: JobRunner | null;
+  readonly metrics: PluginMetrics;
   /** Messages that plugins printed, in order. */
   printed(): string[];
   logText(): string;
@@ -106,12 +110,16 @@ export async function startPluginServer(
   const others: PluginApi = options.api ?? {
     call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
   };
+  const metrics = new PluginMetrics(
+    new PostgresInbox(database),
+    (configId) => hosts.targets.get(configId),
+  );
   const refusals = new EgressRefusals(null);
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
-    api: new JobCalls(others, jobs),
+    api: new JobCalls(new MetricCalls(others, metrics), jobs),
     breakers: new Breakers(null),
     egress,
     refusals,
@@ -129,22 +137,23 @@ export async function startPluginServer(
     outbox: new PostgresOutbox(database),
     cursors,
     targets: hosts.targets,
+    counters: metrics,
     retries: jobs === null ? NO_RETRIES : new QueuedExports(jobs, policies),
   }, { pollMs: 20, claimMs: 100, ...options.deliverer });
   deliverer.start();
   const runner = options.jobs === undefined || jobs === null ? null : new JobRunner(
     database,
-    new PluginJobs(
-      hosts.targets,
+    new PluginJobs({
+      targets: hosts.targets,
       database,
-      policies,
-      new HistoricalExport(
+      history: new HistoricalExport(
         new StoredEvents(database),
         new PluginStorage(database),
         jobs,
         policies.export,
       ),
-    ),
+      counters: metrics,
+    }, policies),
     presence,
     {
       connectionString: options.jobs.url,
@@ -169,6 +178,7 @@ export async function startPluginServer(
     log,
     jobs,
     runner,
+    metrics,
     apply,
     printed: () => log.filter(({ source }) => source === "CONSOLE").map(({ message }) => message),
     logText: () => log.map(({ message }) => message).join("\n"),
@@ -180,6 +190,7 @@ export async function startPluginServer(
       await upkeep?.stop();
       await runner?.abandon();
       await hosts.stop(0);
+      await metrics.close();
       await egress.stop();
       await refusals.close();
       await presence.abandon();
@@ -191,6 +202,7 @@ export async function startPluginServer(
       await upkeep?.stop();
       await runner?.stop(5_000);
       await hosts.stop(2_000);
+      await metrics.close();
       await egress.stop();
       await refusals.close();
       await presence.stop();

@@ -72,6 +72,8 @@ export class HostTarget implements PluginTarget {
   readonly configId: number;
   readonly teamId: number;
   readonly exportSettings: ExportSettings;
+  /** The plugin that it is of. */
+  readonly spec: PluginSpec;
   /** Changes when the code or the config does. */
   readonly version: string;
   readonly #host: PluginHost;
@@ -80,6 +82,7 @@ export class HostTarget implements PluginTarget {
     this.configId = config.id;
     this.teamId = config.teamId;
     this.exportSettings = exportSettings(config.config);
+    this.spec = host.spec;
     this.version = versionOf(host.spec, config);
     this.#host = host;
   }

@@ -480,10 +480,10 @@ export class PluginHost {
       return;
     }
     this.#isLoaded = true;
-    const { methods, scheduledTasks, jobs } = report;
+    const { methods, scheduledTasks, jobs, metrics } = report;
     this.#exports = { methods, scheduled_tasks: scheduledTasks, jobs };
     for (const { id, pluginId } of this.spec.configs) {
-      this.#parts.reports.loaded(id, pluginId, this.#exports);
+      this.#parts.reports.loaded(id, pluginId, this.#exports, metrics);
     }
     this.#pump();
   }
