@@ -1,5 +1,13 @@
 /** Jobs of plugins: asked for in the fence, kept in Postgres, run at least once. */
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/config.ts";
+import { HistoricalExport } from "../../src/jobs/historical_export.ts";
+import { JobRunner } from "../../src/jobs/job_runner.ts";
+import { PluginJobs } from "../../src/jobs/plugin_jobs.ts";
+import { hasJobQueue } from "../../src/server_jobs.ts";
+import { StoredEvents } from "../../src/stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
+import { freePort } from "../services/free_port.ts";
 import { createTestDatabase, type TestDatabase } from "../services/database.ts";
 import { feed, item, prepareDatabase } from "../services/pipeline.ts";
 import {
@@ -191,6 +199,49 @@ Deno.test("a job waits for its plugin's setup, and one of a config that is gone 
       `plugin config ${configId} is not of team ${teamId + 1}`,
     ],
   );
+});
+
+Deno.test("a queue whose database is away is said, tried again, and does not hold up a stop", async () => {
+  await using test = await createTestDatabase();
+  await prepareDatabase(test.database);
+  const nowhere = `postgres://127.0.0.1:${freePort()}/nowhere`;
+  const policies = {
+    plugin: { attempts: 1, firstWaitSeconds: 1 },
+    export: { attempts: 1, firstWaitSeconds: 1 },
+  };
+  const none = { get: () => null, all: () => [] };
+  const runner = new JobRunner(
+    test.database,
+    new PluginJobs({
+      targets: none,
+      database: test.database,
+      history: new HistoricalExport(
+        new StoredEvents(test.database),
+        new PluginStorage(test.database),
+        { enqueue: () => Promise.reject(new Error("no")) },
+        policies.export,
+      ),
+      counters: { count: () => {} },
+    }, policies),
+    { register: () => Promise.resolve() },
+    { connectionString: nowhere, concurrency: 1, preparedStatements: false, pollMs: 100 },
+  );
+  assert.equal(runner.unavailable, "not started");
+  runner.start();
+  await eventually(
+    () => /ECONNREFUSED/.test(runner.unavailable ?? ""),
+    () => `it says ${runner.unavailable}`,
+  );
+  await runner.stop(1_000);
+});
+
+Deno.test("which queues there are is checked, with a word about those that are not needed", () => {
+  const queues = (JOB_QUEUES: string) => hasJobQueue(loadConfig({ JOB_QUEUES }));
+  assert.equal(queues("graphile"), true);
+  assert.equal(queues(""), false);
+  assert.throws(() => queues("graphile,s3"), /JOB_QUEUES: unknown job queue 's3': take it out/);
+  assert.throws(() => queues("fs"), /no other queue is needed/);
+  assert.throws(() => queues("rabbit"), /unknown job queue 'rabbit': there is 'graphile'/);
 });
 
 Deno.test("2,000 jobs, a server killed meanwhile: each runs at least once, and none is left", async () => {
