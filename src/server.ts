@@ -116,9 +116,10 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.queue ?? null, metrics },
+    { cursors, jobs: jobs?.quota ?? null, metrics },
     started,
   );
+  const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
     outbox,
@@ -127,9 +128,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     jobs,
     counters: metrics,
   }, started);
-  const runner = jobs === null
-    ? null
-    : startJobs(config, storage, jobs, { targets, counters: metrics, presence }, started);
+  const runner = jobs === null ? null : startJobs(config, storage, jobs, {
+    targets,
+    counters: metrics,
+    presence,
+    hurry: hurry.signal,
+  }, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
@@ -158,7 +162,6 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     await source.open();
   }
   const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
-  const hurry = new AbortController();
   pipeline.start();
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();

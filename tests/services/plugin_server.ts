@@ -41,7 +41,7 @@ export interface PluginServer extends AsyncDisposable {
   readonly log: PluginLogEntry[];
   /** Where it was started with jobs. */
   readonly jobs: JobQueue | null;
-  readonly runner: JobRunner | null;
+  readonly runners: readonly JobRunner[];
   readonly metrics: PluginMetrics;
   /** Messages that plugins printed, in order. */
   printed(): string[];
@@ -141,28 +141,30 @@ export async function startPluginServer(
     retries: jobs === null ? NO_RETRIES : new QueuedExports(jobs, policies),
   }, { pollMs: 20, claimMs: 100, ...options.deliverer });
   deliverer.start();
-  const runner = options.jobs === undefined || jobs === null ? null : new JobRunner(
+  const { jobs: jobOptions } = options;
+  const pluginJobs = jobs === null ? null : new PluginJobs({
+    targets: hosts.targets,
     database,
-    new PluginJobs({
-      targets: hosts.targets,
-      database,
-      history: new HistoricalExport(
-        new StoredEvents(database),
-        new PluginStorage(database),
-        jobs,
-        policies.export,
-      ),
-      counters: metrics,
-    }, policies),
-    presence,
-    {
-      connectionString: options.jobs.url,
-      concurrency: 50,
-      preparedStatements: true,
-      pollMs: 100,
-    },
-  );
-  runner?.start();
+    history: new HistoricalExport(
+      new StoredEvents(database),
+      new PluginStorage(database),
+      jobs,
+      policies.export,
+    ),
+    counters: metrics,
+  }, policies);
+  const runners = pluginJobs === null || jobOptions === undefined
+    ? []
+    : (["plugin", "export"] as const).map((kind) =>
+      new JobRunner(database, pluginJobs, presence, {
+        kind,
+        connectionString: jobOptions.url,
+        concurrency: kind === "plugin" ? 50 : 4,
+        preparedStatements: true,
+        pollMs: 100,
+      })
+    );
+  for (const each of runners) each.start();
   const upkeep = jobs === null
     ? null
     : new JobUpkeep(database, jobs, presence, { everyMs: 200, deadRetentionDays: 7 });
@@ -177,7 +179,7 @@ export async function startPluginServer(
     deliverer,
     log,
     jobs,
-    runner,
+    runners,
     metrics,
     apply,
     printed: () => log.filter(({ source }) => source === "CONSOLE").map(({ message }) => message),
@@ -188,7 +190,7 @@ export async function startPluginServer(
       await pipeline.drain(0, new AbortController().signal);
       await deliverer.abandon();
       await upkeep?.stop();
-      await runner?.abandon();
+      await Promise.all(runners.map((each) => each.abandon()));
       await hosts.stop(0);
       await metrics.close();
       await egress.stop();
@@ -200,7 +202,7 @@ export async function startPluginServer(
       await pipeline.drain(5_000, new AbortController().signal);
       await deliverer.stop(2_000);
       await upkeep?.stop();
-      await runner?.stop(5_000);
+      await Promise.all(runners.map((each) => each.stop(5_000)));
       await hosts.stop(2_000);
       await metrics.close();
       await egress.stop();
