@@ -14,7 +14,7 @@ import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
-import { wantedCursors } from "./plugins/hosts/host_targets.ts";
+import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
 import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
@@ -113,7 +113,9 @@ export async function startPlugins(
     const specs = await registry.load();
     await breakers.sync(specs);
     // Before the plugins are in force, so that not one event is stored that they are not told of.
-    await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets));
+    hosts.targets.waitFor(
+      await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets), configIdsOf(specs)),
+    );
     hosts.apply(specs);
   });
   await reloader.now();

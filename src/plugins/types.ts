@@ -45,6 +45,8 @@ export interface PluginSpec {
   /** Granted `host:port` or `*.host:port` entries, validated. */
   readonly grants: readonly string[];
   readonly configs: readonly PluginConfig[];
+  /** What the last version exported that could be loaded, as its row says. */
+  readonly capabilities?: PluginCapabilities;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
 }

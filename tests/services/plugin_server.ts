@@ -19,7 +19,7 @@ import { JobCalls } from "../../src/plugins/api/job_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
-import { wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
+import { configIdsOf, wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type { PluginApi, PluginLogEntry, PluginSpec } from "../../src/plugins/types.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
@@ -129,7 +129,9 @@ export async function startPluginServer(
   await presence.start();
   const cursors = new DeliveryCursors(database, id);
   const apply = async (next: readonly PluginSpec[]) => {
-    await cursors.ensure(wantedCursors(next, hosts.targets));
+    hosts.targets.waitFor(
+      await cursors.ensure(wantedCursors(next, hosts.targets), configIdsOf(next)),
+    );
     hosts.apply(next);
   };
   await apply(specs);

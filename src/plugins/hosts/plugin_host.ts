@@ -146,6 +146,11 @@ export class PluginHost {
       methods.includes("processEventBatch");
   }
 
+  /** Whether its code is known to be broken. */
+  get cannotBeLoaded(): boolean {
+    return this.#loadError !== null;
+  }
+
   /** What its code exports: null until it was loaded once, nothing if it cannot be. */
   get exports(): PluginCapabilities | null {
     return this.#loadError === null ? this.#exports : NO_EXPORTS;

@@ -15,6 +15,7 @@ import {
 } from "../source/plugin_source.ts";
 import type {
   PluginAttachment,
+  PluginCapabilities,
   PluginConfig,
   PluginLog,
   PluginReports,
@@ -46,6 +47,7 @@ interface ConfigRow {
   readonly updatedAt: string;
   readonly organizationId: string;
   readonly pluginUpdatedAt: string;
+  readonly capabilities: PluginCapabilities;
 }
 
 interface AttachmentRow extends PluginAttachment {
@@ -132,6 +134,7 @@ export class PluginRegistry {
           code: loaded.source.code,
           grants: reach,
           configs,
+          capabilities: row.capabilities,
           version: hash("sha256", JSON.stringify([loaded.version, reach]), "hex"),
         },
       });
