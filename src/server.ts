@@ -154,7 +154,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
     sources.push(new CelerySource(options));
-    started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION));
+    started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION, config.JOB_QUEUES));
   }
   const consumers = sources.map((source) => new Consumer(source, pipeline, TAKE));
   for (const source of sources) {
