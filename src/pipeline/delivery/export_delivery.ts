@@ -87,6 +87,10 @@ export class ExportDelivery implements Delivery {
     return this.#progress.done;
   }
 
+  get delivered(): bigint {
+    return this.#progress.delivered;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }
