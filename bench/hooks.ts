@@ -127,7 +127,7 @@ async function run(database: Database, url: string): Promise<void> {
   latencies.sort((one, other) => one - other);
   console.log(`job, enqueue to run: p50 ${latencies[100]} ms, p95 ${latencies[190]} ms`);
 
-  await server.runner?.stop(1_000);
+  await Promise.all(server.runners.map((runner) => runner.stop(1_000)));
   const enqueueing = await timed(async () => {
     for (let done = 0; done < jobCount; done += 500) {
       await server.jobs?.enqueue(

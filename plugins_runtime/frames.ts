@@ -95,6 +95,8 @@ export interface LoadReport {
   readonly methods: readonly string[];
   readonly scheduledTasks: readonly string[];
   readonly jobs: readonly string[];
+  /** Name → `sum`, `max` or `min`. */
+  readonly metrics: Readonly<Record<string, string>>;
 }
 
 export interface SetupReport {

@@ -16,6 +16,8 @@ export interface Meta {
   readonly cache: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly storage: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly jobs: Record<string, (payload?: unknown) => JobControls>;
+  /** Set once the plugin's code has said what it counts, and before any of its functions is called. */
+  metrics: Record<string, unknown>;
 }
 
 /**
@@ -57,6 +59,7 @@ export function createMeta(config: LoadConfig, calls: Calls): Meta {
       del: call("storage.del"),
     },
     jobs: createJobs(call("jobs.enqueue")),
+    metrics: {},
   };
 }
 

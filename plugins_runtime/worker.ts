@@ -19,6 +19,7 @@ import { decodeHookCall } from "./hook_frames.ts";
 import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { createConsole, createMeta } from "./meta.ts";
+import { createMetrics, declaredMetrics } from "./metrics.ts";
 import { readError } from "./plugin_error.ts";
 
 const calls = new Calls();
@@ -31,10 +32,17 @@ function load(request: LoadRequest): LoadReport {
   log = new LogChannel(request.logLinesPerSecond);
   door.open(request);
   let exports: PluginExports = {};
+  let metrics: LoadReport["metrics"] = {};
   for (const config of request.configs) {
     const meta = createMeta(config, calls);
     const scope = { posthog: {}, console: createConsole(config.id, log) };
     exports = loadPlugin(request.files, request.main, scope);
+    const declared = declaredMetrics(exports);
+    metrics = declared;
+    // A number that is lost with its process is no reason to tell the plugin.
+    meta.metrics = createMetrics(declared, (...args) => {
+      calls.call(config.id, "metrics.record", args).catch(() => {});
+    });
     instances.set(config.id, new PluginInstance(exports, meta, request, deadlines));
   }
   const names = Object.keys(exports).filter((name) => typeof exports[name] === "function");
@@ -44,6 +52,7 @@ function load(request: LoadRequest): LoadReport {
     methods: names.filter((name) => !name.startsWith("runEvery")),
     scheduledTasks: names.filter((name) => name.startsWith("runEvery")),
     jobs: typeof jobs === "object" && jobs !== null ? Object.keys(jobs) : [],
+    metrics,
   };
 }
 
@@ -82,7 +91,13 @@ function handle(bytes: Uint8Array): void {
       try {
         report = load(request);
       } catch (error) {
-        report = { error: readError(error), methods: [], scheduledTasks: [], jobs: [] };
+        report = {
+          error: readError(error),
+          methods: [],
+          scheduledTasks: [],
+          jobs: [],
+          metrics: {},
+        };
       }
       sendJson(FrameType.Loaded, 0, report);
       if (report.error === null) { for (const config of request.configs) setUp(config.id); }

@@ -32,6 +32,7 @@ import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
 import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
+import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startScheduler } from "./server_scheduler.ts";
@@ -108,18 +109,31 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const jobs = openJobs(config, storage, started);
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
+  const postgresInbox = new PostgresInbox(database);
+  const metrics = new PluginMetrics(postgresInbox, (configId) => targets.get(configId));
+  started.push("plugin metrics", () => metrics.close());
   const { chains, targets } = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.queue ?? null },
+    { cursors, jobs: jobs?.quota ?? null, metrics },
     started,
   );
+  const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
-  const deliverer = startDeliveries(config, { outbox, cursors, targets, jobs }, started);
-  const runner = jobs === null
-    ? null
-    : startJobs(config, storage, jobs, { targets, presence }, started);
+  const deliverer = startDeliveries(config, {
+    outbox,
+    cursors,
+    targets,
+    jobs,
+    counters: metrics,
+  }, started);
+  const runner = jobs === null ? null : startJobs(config, storage, jobs, {
+    targets,
+    counters: metrics,
+    presence,
+    hurry: hurry.signal,
+  }, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
@@ -129,7 +143,6 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
   });
 
-  const postgresInbox = new PostgresInbox(database);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue = new QueueSource(
     postgresInbox,
@@ -141,7 +154,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
     sources.push(new CelerySource(options));
-    started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION));
+    started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION, config.JOB_QUEUES));
   }
   const consumers = sources.map((source) => new Consumer(source, pipeline, TAKE));
   for (const source of sources) {
@@ -149,7 +162,6 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     await source.open();
   }
   const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
-  const hurry = new AbortController();
   pipeline.start();
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();

@@ -2,7 +2,7 @@
 import type { Config } from "./config/config.ts";
 import { QueuedExports } from "./jobs/export_retries.ts";
 import { Deliverer } from "./pipeline/deliver.ts";
-import type { ExportRetries } from "./pipeline/delivery/export_delivery.ts";
+import type { ExportCounters, ExportRetries } from "./pipeline/delivery/export_delivery.ts";
 import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
 import type { Jobs } from "./server_jobs.ts";
 import type { StopStack } from "./stop_stack.ts";
@@ -26,12 +26,13 @@ export function startDeliveries(
     readonly cursors: DeliveryCursors;
     readonly targets: PluginTargets;
     readonly jobs: Jobs | null;
+    readonly counters: ExportCounters;
   },
   started: StopStack,
 ): Deliverer {
-  const { outbox, cursors, targets, jobs } = parts;
+  const { jobs, ...others } = parts;
   const retries = jobs === null ? NO_QUEUE : new QueuedExports(jobs.queue, jobs.policies);
-  const deliverer = new Deliverer({ outbox, cursors, targets, retries }, {
+  const deliverer = new Deliverer({ ...others, retries }, {
     maxBytes: config.DELIVERY_MAX_BYTES,
     retentionHours: config.DELIVERY_RETENTION_HOURS,
   });

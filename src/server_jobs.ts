@@ -2,23 +2,30 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage, PaddockError } from "./errors.ts";
+import { HistoricalExport } from "./jobs/historical_export.ts";
 import { JobQueue } from "./jobs/job_queue.ts";
+import { JobQuota } from "./jobs/job_quota.ts";
 import { JobRunner } from "./jobs/job_runner.ts";
 import type { JobPolicies } from "./jobs/job_settings.ts";
 import { JobUpkeep } from "./jobs/job_upkeep.ts";
 import { LegacyJobs } from "./jobs/legacy_jobs.ts";
 import { PluginJobs } from "./jobs/plugin_jobs.ts";
 import { migrateJobSchema } from "./jobs/schema.ts";
+import type { ExportCounters } from "./pipeline/delivery/export_delivery.ts";
 import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { Database } from "./stores/postgres/database.ts";
+import { StoredEvents } from "./stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { ServerPresence } from "./stores/postgres/servers.ts";
 import { VERSION } from "./version.ts";
 
 /** The job queue, as the configuration means it. */
 export interface Jobs {
   readonly queue: JobQueue;
+  /** The same for plugins, each of which may have so many jobs. */
+  readonly quota: JobQuota;
   readonly policies: JobPolicies;
   /** That of the queue. */
   readonly database: Database;
@@ -30,6 +37,8 @@ export interface Jobs {
 const UPKEEP_MS = 5_000;
 const LEGACY_MS = 2_000;
 const POLL_MS = 1_000;
+/** Batches of the queue that are exported again at a time: each may be large. */
+const EXPORTS_AT_ONCE = 4;
 
 /**
  * Which queues JOB_QUEUES names: the one on Postgres, or none.
@@ -67,8 +76,10 @@ export function openJobs(config: Config, storage: Storage, started: StopStack): 
     plugin: { attempts: config.JOB_ATTEMPTS, firstWaitSeconds: config.JOB_RETRY_SECONDS },
     export: { attempts: config.EXPORT_ATTEMPTS, firstWaitSeconds: config.EXPORT_RETRY_SECONDS },
   };
+  const queue = new JobQueue(database, policies);
   return {
-    queue: new JobQueue(database, policies),
+    queue,
+    quota: new JobQuota(queue, config.JOB_MAX_PER_CONFIG),
     policies,
     database,
     connectionString,
@@ -92,28 +103,48 @@ export async function prepareJobs(config: Config, jobs: Jobs): Promise<void> {
   }
 }
 
-/** Starts running jobs. What is started is put on `started`. */
+/** Starts running jobs; the result says why none are, or null. What is started is put on `started`. */
 export function startJobs(
   config: Config,
   storage: Storage,
   jobs: Jobs,
-  parts: { readonly targets: PluginTargets; readonly presence: ServerPresence },
+  parts: {
+    readonly targets: PluginTargets;
+    readonly counters: ExportCounters;
+    readonly presence: ServerPresence;
+    /** Ends the waiting for jobs that run. */
+    readonly hurry: AbortSignal;
+  },
   started: StopStack,
-): JobRunner {
+): { readonly unavailable: string | null } {
   const { queue, database, policies, connectionString } = jobs;
-  const runner = new JobRunner(
-    database,
-    new PluginJobs(parts.targets, storage.database, policies),
-    parts.presence,
-    {
+  const { targets, counters } = parts;
+  const history = new HistoricalExport(
+    new StoredEvents(storage.database),
+    new PluginStorage(storage.database),
+    queue,
+    policies.export,
+  );
+  const pluginJobs = new PluginJobs({
+    targets,
+    database: storage.database,
+    history,
+    counters,
+  }, policies);
+  const runners = (["plugin", "export"] as const).map((kind) =>
+    new JobRunner(database, pluginJobs, parts.presence, {
+      kind,
       connectionString,
-      concurrency: config.JOB_CONCURRENCY,
+      concurrency: kind === "plugin" ? config.JOB_CONCURRENCY : EXPORTS_AT_ONCE,
       preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,
       pollMs: POLL_MS,
-    },
+    })
   );
-  runner.start();
-  started.push("jobs", () => runner.stop(config.SHUTDOWN_TIMEOUT_SECONDS * 1000));
+  for (const runner of runners) runner.start();
+  const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
+  started.push("jobs", async () => {
+    await Promise.all(runners.map((runner) => runner.stop(patience, parts.hurry)));
+  });
   const upkeep = new JobUpkeep(database, queue, parts.presence, {
     everyMs: UPKEEP_MS,
     deadRetentionDays: config.JOB_DEAD_RETENTION_DAYS,
@@ -123,5 +154,9 @@ export function startJobs(
   const legacy = new LegacyJobs(database, queue, jobs.legacySchema);
   legacy.start(LEGACY_MS);
   started.push("jobs of the server before", () => legacy.stop());
-  return runner;
+  return {
+    get unavailable() {
+      return runners.find(({ unavailable }) => unavailable !== null)?.unavailable ?? null;
+    },
+  };
 }

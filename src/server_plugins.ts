@@ -4,6 +4,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
+import { MetricCalls } from "./plugins/api/metric_calls.ts";
+import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { breakerOptions } from "./plugins/breaker/breaker.ts";
@@ -13,7 +15,7 @@ import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
-import { wantedCursors } from "./plugins/hosts/host_targets.ts";
+import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
 import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
@@ -36,6 +38,8 @@ export interface PluginDeliveries {
   readonly cursors: DeliveryCursors;
   /** Where the jobs go that they ask for; null where there is no queue. */
   readonly jobs: JobSink | null;
+  /** What plugins count. */
+  readonly metrics: PluginMetrics;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -90,7 +94,10 @@ export async function startPlugins(
     log: pluginLog,
     reports,
     api: new JobCalls(
-      new StoredPluginApi(cache, new PluginStorage(database)),
+      new MetricCalls(
+        new StoredPluginApi(cache, new PluginStorage(database)),
+        deliveries.metrics,
+      ),
       deliveries.jobs,
     ),
     breakers,
@@ -111,7 +118,9 @@ export async function startPlugins(
     const specs = await registry.load();
     await breakers.sync(specs);
     // Before the plugins are in force, so that not one event is stored that they are not told of.
-    await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets));
+    hosts.targets.waitFor(
+      await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets), configIdsOf(specs)),
+    );
     hosts.apply(specs);
   });
   await reloader.now();

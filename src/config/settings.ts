@@ -388,9 +388,15 @@ export const SETTINGS = {
     "The first wait before a batch is exported again; each is twice the one before.",
     { min: 0 },
   ),
+  JOB_MAX_PER_CONFIG: number(
+    "Jobs",
+    100000,
+    "Jobs of one plugin config that may wait; what it asks for beyond is refused.",
+    { min: 1, integer: true },
+  ),
   JOB_DEAD_RETENTION_DAYS: number(
     "Jobs",
-    30,
+    7,
     "Dead jobs that nobody tried again ('paddock jobs') are dropped after so long.",
     { min: 1 },
   ),

@@ -134,6 +134,16 @@ export class JobQueue implements JobSink {
     return rows.length;
   }
 
+  /** Jobs of a plugin config that are not dead. */
+  async waiting(configId: number): Promise<number> {
+    const rows = await this.#database.query<{ waiting: number }>(
+      `SELECT count(*)::int AS waiting FROM paddock_jobs._private_jobs
+       WHERE (payload->>'pluginConfigId')::int = $1 AND NOT (${IS_DEAD})`,
+      [configId],
+    );
+    return rows[0]?.waiting ?? 0;
+  }
+
   /** Jobs that wait, and those that are dead. */
   async counts(): Promise<{ readonly waiting: number; readonly dead: number }> {
     const rows = await this.#database.query<{ waiting: number; dead: number }>(

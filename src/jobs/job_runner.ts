@@ -1,17 +1,30 @@
 /** Runs the jobs of the queue, on graphile-worker: at least once each, many at a time. */
 import { EventEmitter } from "node:events";
-import { type JobHelpers, run, type Runner, type WorkerEvents } from "graphile-worker";
+import {
+  type JobHelpers,
+  run,
+  type Runner,
+  type TaskList,
+  type WorkerEvents,
+} from "graphile-worker";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "../pipeline/backoff.ts";
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
 import { EXPORT_TASK, PLUGIN_TASK } from "./job_payload.ts";
-import type { JobVerdict, PluginJobs } from "./plugin_jobs.ts";
+import { createJobPool, type JobPool } from "./job_pool.ts";
+import type { JobVerdict } from "./job_verdict.ts";
+import type { PluginJobs } from "./plugin_jobs.ts";
 import { graphileLogger, JOB_SCHEMA } from "./schema.ts";
 import settleFailed from "./settle_failed.sql" with { type: "text" };
 
 export interface JobRunnerOptions {
+  /**
+   * Which jobs it runs. Batches of events are large, so they are taken one by one; jobs of plugins are
+   * many, so they are taken many at a time.
+   */
+  readonly kind: "plugin" | "export";
   readonly connectionString: string;
   /** Jobs that run at a time. */
   readonly concurrency: number;
@@ -31,8 +44,9 @@ interface FailedJob {
   readonly verdict: Exclude<JobVerdict, { readonly isDone: true }>;
 }
 
-/** Jobs that are taken from the table together. */
-const LOCAL_QUEUE = 500;
+const POOL_SIZE = 4;
+/** Jobs of plugins that are taken from the table together, beyond those that run. */
+const TAKEN_AHEAD = 100;
 /** The queue is looked into every few seconds at least; one that is silent for so long hangs. */
 const SILENT_MS = 30_000;
 
@@ -74,11 +88,15 @@ export class JobRunner {
     this.#running ??= this.#run();
   }
 
-  /** Takes no more jobs and waits for those that run; what is left is freed for other servers. */
-  async stop(patienceMs: number): Promise<void> {
+  /**
+   * Takes no more jobs and waits for those that run, until `hurry` fires; what is left is freed for
+   * other servers.
+   */
+  async stop(patienceMs: number, hurry?: AbortSignal): Promise<void> {
     this.#stop.abort();
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, patienceMs);
+    const timer = setTimeout(resolve, hurry?.aborted ? 0 : patienceMs);
+    hurry?.addEventListener("abort", () => resolve(), { once: true });
     await Promise.race([this.#running, promise]);
     clearTimeout(timer);
     try {
@@ -103,8 +121,10 @@ export class JobRunner {
     const { signal } = this.#stop;
     const backoff = new Backoff(250, 10_000);
     while (!signal.aborted) {
+      // Workers, and the connection that listens for new jobs.
+      const pool = createJobPool(this.#options.connectionString, POOL_SIZE);
       try {
-        const runner = await this.#startRunner();
+        const runner = await this.#startRunner(pool);
         this.#unavailable = null;
         this.#lastLook = performance.now();
         backoff.succeeded();
@@ -120,16 +140,18 @@ export class JobRunner {
         this.#unavailable = errorMessage(error);
         if (backoff.failures === 0) this.#log.warn`no jobs are run: ${this.#unavailable}`;
         await backoff.failed(signal);
+      } finally {
+        await pool.end();
       }
     }
   }
 
-  async #startRunner(): Promise<Runner> {
-    const { connectionString, concurrency, preparedStatements, pollMs } = this.#options;
+  async #startRunner(pgPool: JobPool): Promise<Runner> {
+    const { kind, concurrency, preparedStatements, pollMs } = this.#options;
     const events = new EventEmitter() as WorkerEvents;
     events.setMaxListeners(100);
     const looked = () => this.#lastLook = performance.now();
-    events.on("localQueue:getJobs:complete", looked);
+    events.on(kind === "plugin" ? "localQueue:getJobs:complete" : "worker:getJob:start", looked);
     events.on("pool:create", ({ workerPool }) => {
       this.#ownPools.push(workerPool.id);
       this.#pools.register(workerPool.id).catch((error) =>
@@ -137,29 +159,35 @@ export class JobRunner {
       );
     });
     return await run({
-      connectionString,
+      pgPool,
       schema: JOB_SCHEMA,
       noHandleSignals: true,
       noPreparedStatements: !preparedStatements,
       pollInterval: pollMs,
       logger: graphileLogger(),
       events,
-      maxPoolSize: 4,
-      taskList: {
-        [PLUGIN_TASK]: (payload, helpers) =>
-          this.#work(helpers, () => this.#jobs.run(payload, helpers.job.attempts)),
-        [EXPORT_TASK]: (payload, helpers) =>
-          this.#work(helpers, () => this.#jobs.export(payload, helpers.job.attempts)),
-      },
+      taskList: this.#tasks(),
       preset: {
         worker: {
           concurrentJobs: concurrency,
-          localQueue: { size: Math.max(LOCAL_QUEUE, concurrency) },
+          ...(kind === "plugin" ? { localQueue: { size: concurrency + TAKEN_AHEAD } } : {}),
           completeJobBatchDelay: 0,
           failJobBatchDelay: 0,
         },
       },
     });
+  }
+
+  #tasks(): TaskList {
+    return this.#options.kind === "plugin"
+      ? {
+        [PLUGIN_TASK]: (payload, helpers) =>
+          this.#work(helpers, () => this.#jobs.run(payload, helpers.job.attempts)),
+      }
+      : {
+        [EXPORT_TASK]: (payload, helpers) =>
+          this.#work(helpers, () => this.#jobs.export(payload, helpers.job.attempts)),
+      };
   }
 
   /** A job that failed is put back by us, with our waits, before graphile hears of the failure. */

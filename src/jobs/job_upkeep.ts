@@ -16,6 +16,9 @@ export interface JobUpkeepOptions {
   readonly deadRetentionDays: number;
 }
 
+/** How often dead jobs are looked through for old ones. */
+const FORGET_MS = 600_000;
+
 /**
  * Frees what killed servers had locked, which graphile-worker would do after four hours, and forgets
  * old dead jobs.
@@ -27,6 +30,7 @@ export class JobUpkeep {
   readonly #options: JobUpkeepOptions;
   readonly #log = getLogger(["paddock", "jobs"]);
   #timer: ReturnType<typeof setInterval> | undefined;
+  #nextForget = 0;
   #working: Promise<void> | null = null;
 
   /** @param database that of the queue */
@@ -64,7 +68,10 @@ export class JobUpkeep {
       ]);
       this.#log.info`freed the jobs of ${dead.length} servers that stopped without a word`;
     }
-    await this.#servers.forget(dead.map(({ id }) => id));
+    if (dead.length > 0) await this.#servers.forget(dead.map(({ id }) => id));
+    const now = performance.now();
+    if (now < this.#nextForget) return;
+    this.#nextForget = now + FORGET_MS;
     const forgotten = await this.#queue.forgetDead(this.#options.deadRetentionDays);
     if (forgotten > 0) this.#log.warn`${forgotten} dead jobs were dropped: too old`;
   }

@@ -1,38 +1,34 @@
 /** What the jobs of the queue do: they call plugins. */
 import { Buffer } from "node:buffer";
 import { errorMessage } from "../errors.ts";
-import type { HookOutcome, PluginTarget, PluginTargets } from "../pipeline/plugin_hooks.ts";
-import type { Queryable } from "../stores/postgres/database.ts";
+import type { ExportCounters } from "../pipeline/delivery/export_delivery.ts";
+import type { PluginTarget, PluginTargets } from "../pipeline/plugin_hooks.ts";
+import { isTransient, type Queryable } from "../stores/postgres/database.ts";
 import { readExportJob, readPluginJob } from "./job_payload.ts";
+import { type HistoricalExport, START_JOB, STEP_JOB } from "./historical_export.ts";
+import { again, failedFor, type JobVerdict, notReady, verdictOf } from "./job_verdict.ts";
 import { type JobPolicies, type RetryPolicy, waitSeconds } from "./job_settings.ts";
 
-/** What becomes of a job that was run. */
-export type JobVerdict =
-  | { readonly isDone: true }
-  | {
-    readonly isDone: false;
-    readonly reason: string;
-    readonly waitSeconds: number;
-    /** Whether it was a try. */
-    readonly isCounted: boolean;
-    /** Only an operator tries it again. */
-    readonly isDead: boolean;
-  };
-
-const DONE: JobVerdict = { isDone: true };
-
-/** A plugin that is not there now, or not ready, is looked for again after so long. */
-const NOT_READY_SECONDS = 2;
+export interface PluginJobsParts {
+  readonly targets: PluginTargets;
+  /** That of the plugin configs. */
+  readonly database: Queryable;
+  readonly history: HistoricalExport;
+  readonly counters: ExportCounters;
+}
 
 export class PluginJobs {
   readonly #targets: PluginTargets;
   readonly #database: Queryable;
   readonly #policies: JobPolicies;
+  readonly #history: HistoricalExport;
+  readonly #counters: ExportCounters;
 
-  /** @param database that of the plugin configs */
-  constructor(targets: PluginTargets, database: Queryable, policies: JobPolicies) {
-    this.#targets = targets;
-    this.#database = database;
+  constructor(parts: PluginJobsParts, policies: JobPolicies) {
+    this.#targets = parts.targets;
+    this.#database = parts.database;
+    this.#history = parts.history;
+    this.#counters = parts.counters;
     this.#policies = policies;
   }
 
@@ -45,13 +41,24 @@ export class PluginJobs {
       const { configId, teamId, name, payload } = readPluginJob(stored);
       const target = await this.#target(configId, teamId);
       if (!("call" in target)) return target;
+      if (name === START_JOB || name === STEP_JOB) {
+        if (target.hooks === null) {
+          target.load();
+          return notReady("the plugin is being loaded");
+        }
+        if (target.hooks.exportEvents) {
+          return name === START_JOB
+            ? await this.#history.start(target, payload, attempt)
+            : await this.#history.step(target, payload, attempt);
+        }
+      }
       const texts = payload === undefined || payload === null
         ? []
         : [Buffer.from(JSON.stringify(payload))];
       const outcome = await target.call("job", texts, name);
-      return this.#verdict(outcome, this.#policies.plugin, attempt);
+      return verdictOf(outcome, this.#policies.plugin, attempt);
     } catch (error) {
-      return dead(errorMessage(error));
+      return brokenBy(error, this.#policies.plugin, attempt);
     }
   }
 
@@ -68,11 +75,16 @@ export class PluginJobs {
         target.load();
         return notReady("the plugin is being loaded");
       }
-      if (!target.hooks.exportEvents) return dead("the plugin has no exportEvents any more");
+      if (!target.hooks.exportEvents) return failedFor("the plugin has no exportEvents any more");
       const outcome = await target.call("exportEvents", texts);
       const { export: policy } = this.#policies;
-      const verdict = this.#verdict(outcome, policy, attempt + 1);
-      if (!verdict.isDone && verdict.isCounted && attempt >= policy.attempts) {
+      const verdict = verdictOf(outcome, policy, attempt + 1);
+      const count = (name: Parameters<ExportCounters["count"]>[1]) =>
+        this.#counters.count(configId, name, texts.length);
+      if (verdict.isDone) count("events_delivered_successfully");
+      else if (verdict.isCounted) count(verdict.isDead ? "other_errors" : "retry_errors");
+      if (!verdict.isDone && verdict.isCounted && !verdict.isDead && attempt >= policy.attempts) {
+        count("undelivered_events");
         target.say(
           "ERROR",
           `${texts.length} events were not exported in ${policy.attempts} more tries and are kept ` +
@@ -81,7 +93,7 @@ export class PluginJobs {
       }
       return verdict;
     } catch (error) {
-      return dead(errorMessage(error));
+      return failedFor(errorMessage(error));
     }
   }
 
@@ -89,7 +101,7 @@ export class PluginJobs {
   async #target(configId: number, teamId: number): Promise<PluginTarget | JobVerdict> {
     const target = this.#targets.get(configId);
     if (target !== null && target.teamId === teamId) return target;
-    if (target !== null) return dead(`plugin config ${configId} is not of team ${teamId}`);
+    if (target !== null) return failedFor(`plugin config ${configId} is not of team ${teamId}`);
     try {
       // This server may not have heard yet of a plugin that was just enabled.
       const rows = await this.#database.query<{ enabled: boolean }>(
@@ -98,42 +110,16 @@ export class PluginJobs {
       );
       return rows[0]?.enabled
         ? notReady(`plugin config ${configId} is not loaded here`)
-        : dead(`plugin config ${configId} is not enabled`);
+        : failedFor(`plugin config ${configId} is not enabled`);
     } catch (error) {
       return notReady(errorMessage(error));
     }
   }
-
-  #verdict(outcome: HookOutcome, policy: RetryPolicy, waits: number): JobVerdict {
-    switch (outcome.status) {
-      case "done":
-        return DONE;
-      case "unavailable":
-        return notReady(outcome.reason);
-      case "crashed":
-        return again(outcome.reason, waitSeconds(policy, waits));
-      case "failed":
-        return outcome.isRetryable
-          ? again(outcome.error.message, waitSeconds(policy, waits))
-          : dead(outcome.error.message);
-    }
-  }
 }
 
-function again(reason: string, seconds: number): JobVerdict {
-  return { isDone: false, reason, waitSeconds: seconds, isCounted: true, isDead: false };
-}
-
-function notReady(reason: string): JobVerdict {
-  return {
-    isDone: false,
-    reason,
-    waitSeconds: NOT_READY_SECONDS,
-    isCounted: false,
-    isDead: false,
-  };
-}
-
-function dead(reason: string): JobVerdict {
-  return { isDone: false, reason, waitSeconds: 0, isCounted: true, isDead: true };
+/** A store that is away is no fault of the job's. */
+function brokenBy(error: unknown, policy: RetryPolicy, attempt: number): JobVerdict {
+  return isTransient(error)
+    ? again(errorMessage(error), waitSeconds(policy, attempt))
+    : failedFor(errorMessage(error));
 }

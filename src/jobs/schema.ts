@@ -1,6 +1,7 @@
 /** The schemas of the job queue: Paddock's own, and the one that the server before left. */
 import { Logger, runMigrations } from "graphile-worker";
 import { getLogger } from "@logtape/logtape";
+import { createJobPool } from "./job_pool.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
 
 /**
@@ -22,7 +23,7 @@ export function graphileLogger(): Logger {
 
 /** Creates or upgrades Paddock's own schema. Safe to run again, and by several servers at once. */
 export async function migrateJobSchema(connectionString: string): Promise<void> {
-  await runMigrations({ connectionString, schema: JOB_SCHEMA, logger: graphileLogger() });
+  await runMigrationsOf(connectionString, JOB_SCHEMA);
 }
 
 /** What a schema holds. */
@@ -45,5 +46,14 @@ export async function jobSchemaKind(
  * Its jobs are run as before.
  */
 export async function upgradeJobSchema(connectionString: string, schema: string): Promise<void> {
-  await runMigrations({ connectionString, schema, logger: graphileLogger() });
+  await runMigrationsOf(connectionString, schema);
+}
+
+async function runMigrationsOf(connectionString: string, schema: string): Promise<void> {
+  const pgPool = createJobPool(connectionString, 2);
+  try {
+    await runMigrations({ pgPool, schema, logger: graphileLogger() });
+  } finally {
+    await pgPool.end();
+  }
 }

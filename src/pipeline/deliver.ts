@@ -7,7 +7,11 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import type { Delivery, DeliveryKind, DeliveryRow } from "./delivery/delivery.ts";
-import { ExportDelivery, type ExportRetries } from "./delivery/export_delivery.ts";
+import {
+  type ExportCounters,
+  ExportDelivery,
+  type ExportRetries,
+} from "./delivery/export_delivery.ts";
 import { HookDelivery } from "./delivery/hook_delivery.ts";
 import type { PluginTarget, PluginTargets } from "./plugin_hooks.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -23,7 +27,7 @@ export interface OutboxReader {
     limit: { readonly rows: number; readonly bytes: number },
   ): Promise<{ readonly rows: readonly DeliveryRow[]; readonly isComplete: boolean }>;
   /** Forgets what every cursor has passed. */
-  prune(settled: bigint): Promise<number>;
+  prune(settled: bigint, thoroughly: boolean): Promise<number>;
   /** Forgets what is too old; how many events of which team. */
   expire(retentionHours: number): Promise<ReadonlyMap<number, number>>;
 }
@@ -48,6 +52,7 @@ export interface DelivererParts {
   readonly cursors: DeliveryCursorStore;
   readonly targets: PluginTargets;
   readonly retries: ExportRetries;
+  readonly counters: ExportCounters;
 }
 
 export interface DelivererOptions {
@@ -72,6 +77,7 @@ export const DEFAULT_DELIVERER: DelivererOptions = {
 const READ = { rows: 64, bytes: 2 * 1024 * 1024 };
 const PRUNE_MS = 1_000;
 const EXPIRE_MS = 60_000;
+const IDLE_SAVE_MS = 10_000;
 
 export class Deliverer {
   readonly #parts: DelivererParts;
@@ -88,6 +94,7 @@ export class Deliverer {
   #nextClaim = 0;
   #nextPrune = 0;
   #nextExpiry = 0;
+  #nextIdleSave = 0;
   #unavailable: string | null = null;
 
   constructor(parts: DelivererParts, options: Partial<DelivererOptions> = {}) {
@@ -120,7 +127,7 @@ export class Deliverer {
     await this.#running;
     await Promise.all(this.deliveries.map((delivery) => delivery.stop(patienceMs)));
     try {
-      await this.#advance();
+      await this.#advance(true);
       await this.#parts.cursors.release(this.deliveries);
     } catch (error) {
       this.#log.warn`events may be delivered again: ${errorMessage(error)}`;
@@ -187,16 +194,16 @@ export class Deliverer {
   }
 
   #delivery(target: PluginTarget, kind: DeliveryKind, position: bigint): Delivery {
-    const { targets, retries } = this.#parts;
+    const { targets } = this.#parts;
     return kind === "hooks"
       ? new HookDelivery(target, targets, position)
-      : new ExportDelivery(target, targets, retries, position);
+      : new ExportDelivery(target, this.#parts, position);
   }
 
   /** Another server joined: it takes its share, once what is under way here has ended. */
   async #leave(leaving: readonly Delivery[]): Promise<void> {
     await Promise.all(leaving.map((delivery) => delivery.stop(5_000)));
-    await this.#advance();
+    await this.#advance(true);
     await this.#parts.cursors.release(leaving);
     for (const delivery of leaving) this.#forget(delivery);
   }
@@ -253,10 +260,19 @@ export class Deliverer {
     return hasMore;
   }
 
-  async #advance(): Promise<void> {
+  /**
+   * Saves what was done: of plugins that were told something at once, of those that there was nothing
+   * for now and then.
+   */
+  async #advance(all = false): Promise<void> {
+    const now = performance.now();
+    const withIdle = all || now >= this.#nextIdleSave;
+    if (withIdle) this.#nextIdleSave = now + IDLE_SAVE_MS;
     const moved = this.deliveries.flatMap((delivery) => {
-      const { configId, kind, done } = delivery;
-      return this.#saved.get(keyOf(delivery)) === done ? [] : [{ configId, kind, position: done }];
+      const { configId, kind, done, delivered } = delivery;
+      const saved = this.#saved.get(keyOf(delivery)) ?? 0n;
+      const isDue = delivered > saved || withIdle && done > saved;
+      return isDue ? [{ configId, kind, position: done }] : [];
     });
     if (moved.length === 0) return;
     const lost = await this.#parts.cursors.advance(moved);
@@ -274,9 +290,10 @@ export class Deliverer {
   async #prune(now: number): Promise<void> {
     const { outbox, targets } = this.#parts;
     const settled = this.#settled > 0n ? this.#settled : await outbox.settled();
-    await outbox.prune(settled);
+    const thoroughly = now >= this.#nextExpiry;
+    await outbox.prune(settled, thoroughly);
     this.#nextPrune = now + PRUNE_MS;
-    if (now < this.#nextExpiry) return;
+    if (!thoroughly) return;
     const { retentionHours } = this.#options;
     for (const [teamId, events] of await outbox.expire(retentionHours)) {
       const message = `up to ${events} events were not delivered within ${retentionHours} hours ` +

@@ -47,6 +47,8 @@ export interface PluginSpec {
   readonly configs: readonly PluginConfig[];
   /** Processes that it asks to have at most; null leaves it to the server. */
   readonly maxWorkers: number | null;
+  /** What the last version exported that could be loaded, as its row says. */
+  readonly capabilities?: PluginCapabilities;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
 }
@@ -80,7 +82,12 @@ export interface PluginReports {
   /** The config's plugin threw: kept in its error column (written in batches). */
   failed(pluginConfigId: number, failure: PluginFailure): void;
   /** The config loaded: clears its error column and records what the plugin exports. */
-  loaded(pluginConfigId: number, pluginId: number, capabilities: PluginCapabilities): void;
+  loaded(
+    pluginConfigId: number,
+    pluginId: number,
+    capabilities: PluginCapabilities,
+    metrics?: DeclaredMetrics,
+  ): void;
   /** Setup failed ten times: the config is disabled. */
   gaveUp(pluginConfigId: number): void;
 }
@@ -91,6 +98,9 @@ export interface PluginCapabilities {
   readonly scheduled_tasks: readonly string[];
   readonly jobs: readonly string[];
 }
+
+/** Metrics that a plugin declares, as stored in `posthog_plugin.metrics`: name → type. */
+export type DeclaredMetrics = Readonly<Record<string, string>>;
 
 /** One call out of a plugin: `storage.get`, `cache.incr`, … with JSON arguments. */
 export interface PluginCall {

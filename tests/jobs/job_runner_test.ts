@@ -1,8 +1,18 @@
 /** Jobs of plugins: asked for in the fence, kept in Postgres, run at least once. */
 import assert from "node:assert/strict";
+import { loadConfig } from "../../src/config/config.ts";
+import { HistoricalExport } from "../../src/jobs/historical_export.ts";
+import { JobQuota } from "../../src/jobs/job_quota.ts";
+import { JobRunner } from "../../src/jobs/job_runner.ts";
+import { PluginJobs } from "../../src/jobs/plugin_jobs.ts";
+import { hasJobQueue } from "../../src/server_jobs.ts";
+import { StoredEvents } from "../../src/stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
+import { freePort } from "../services/free_port.ts";
 import { createTestDatabase, type TestDatabase } from "../services/database.ts";
 import { feed, item, prepareDatabase } from "../services/pipeline.ts";
 import {
+  createJobQueue,
   eventually,
   installedSpecs,
   type PluginServer,
@@ -191,6 +201,105 @@ Deno.test("a job waits for its plugin's setup, and one of a config that is gone 
       `plugin config ${configId} is not of team ${teamId + 1}`,
     ],
   );
+});
+
+Deno.test("connections that the database ends are opened again, and jobs go on", async () => {
+  await using test = await createTestDatabase();
+  const { server, configId, teamId } = await start(
+    test,
+    "exports.jobs = { run: ({ number }) => console.log('ran ' + number) }",
+  );
+  await using _ = server;
+  const job = (number: number) => ({
+    kind: "plugin" as const,
+    teamId,
+    configId,
+    name: "run",
+    payload: JSON.stringify({ number }),
+  });
+  await server.jobs?.enqueue([job(1)]);
+  await eventually(() => server.printed().includes("ran 1"), () => server.logText());
+  for (let round = 2; round < 5; round++) {
+    const ended = await test.database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name LIKE 'paddock jobs%'`,
+    );
+    assert.ok(ended.length > 0);
+    await server.jobs?.enqueue([job(round)]);
+    await eventually(() => server.printed().includes(`ran ${round}`), () => server.logText());
+  }
+  assert.deepEqual(server.runners.map(({ unavailable }) => unavailable), [null, null]);
+});
+
+Deno.test("a queue whose database is away is said, tried again, and does not hold up a stop", async () => {
+  await using test = await createTestDatabase();
+  await prepareDatabase(test.database);
+  const nowhere = `postgres://127.0.0.1:${freePort()}/nowhere`;
+  const policies = {
+    plugin: { attempts: 1, firstWaitSeconds: 1 },
+    export: { attempts: 1, firstWaitSeconds: 1 },
+  };
+  const none = { get: () => null, all: () => [] };
+  const runner = new JobRunner(
+    test.database,
+    new PluginJobs({
+      targets: none,
+      database: test.database,
+      history: new HistoricalExport(
+        new StoredEvents(test.database),
+        new PluginStorage(test.database),
+        { enqueue: () => Promise.reject(new Error("no")) },
+        policies.export,
+      ),
+      counters: { count: () => {} },
+    }, policies),
+    { register: () => Promise.resolve() },
+    {
+      kind: "plugin",
+      connectionString: nowhere,
+      concurrency: 1,
+      preparedStatements: false,
+      pollMs: 100,
+    },
+  );
+  assert.equal(runner.unavailable, "not started");
+  runner.start();
+  await eventually(
+    () => /ECONNREFUSED/.test(runner.unavailable ?? ""),
+    () => `it says ${runner.unavailable}`,
+  );
+  await runner.stop(1_000);
+});
+
+Deno.test("a plugin that asks for jobs without end is refused, and others are not", async () => {
+  await using test = await createTestDatabase();
+  const queue = await createJobQueue(test.database, test.url);
+  const quota = new JobQuota(queue, 2_500);
+  const jobs = (configId: number, count: number) =>
+    Array.from({ length: count }, () => ({
+      kind: "plugin" as const,
+      teamId: 1,
+      configId,
+      name: "again",
+      payload: null,
+    }));
+  const flood = async () => {
+    for (let round = 0; round < 20; round++) await quota.enqueue(jobs(1, 500));
+  };
+  await assert.rejects(flood(), /over 2500 jobs of the plugin wait already \(JOB_MAX_PER_CONFIG\)/);
+  await assert.rejects(quota.enqueue(jobs(1, 1)), /over 2500 jobs/);
+  assert.ok(await queue.waiting(1) <= 3_500);
+  await quota.enqueue(jobs(2, 500));
+  assert.equal(await queue.waiting(2), 500);
+});
+
+Deno.test("which queues there are is checked, with a word about those that are not needed", () => {
+  const queues = (JOB_QUEUES: string) => hasJobQueue(loadConfig({ JOB_QUEUES }));
+  assert.equal(queues("graphile"), true);
+  assert.equal(queues(""), false);
+  assert.throws(() => queues("graphile,s3"), /JOB_QUEUES: unknown job queue 's3': take it out/);
+  assert.throws(() => queues("fs"), /no other queue is needed/);
+  assert.throws(() => queues("rabbit"), /unknown job queue 'rabbit': there is 'graphile'/);
 });
 
 Deno.test("2,000 jobs, a server killed meanwhile: each runs at least once, and none is left", async () => {

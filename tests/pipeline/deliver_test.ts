@@ -192,6 +192,89 @@ Deno.test("two servers share the plugins, and one that leaves is taken over at o
   await second[Symbol.asyncDispose]();
 });
 
+Deno.test("while a version cannot be loaded, events wait for the next, if the one before wanted them", async () => {
+  await using test = await createTestDatabase();
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
+  await using server = await startPluginServer(database, specs, {
+    hosts: { logLinesPerSecond: 10_000 },
+  });
+  await feed(server.pipeline, numbered(teamId, 0, 20));
+  await eventually(() => server.printed().length === 20, () => server.logText());
+  const files = new Map([["index.js", "throw new Error('broken')"]]);
+  const broken = specs.map((spec) => ({
+    ...spec,
+    version: "2",
+    code: { ...spec.code, files },
+    capabilities: { methods: ["onEvent"], scheduled_tasks: [], jobs: [] },
+  }));
+  await server.apply(broken);
+  await eventually(() => /broken/.test(server.logText()), () => server.logText());
+  await feed(server.pipeline, numbered(teamId, 20, 20));
+  // One that never wanted any is not kept anything for.
+  assert.equal(server.hosts.targets.isWanted(teamId, "seen"), true);
+  await server.apply(broken.map((spec) => ({
+    ...spec,
+    version: "3",
+    capabilities: { methods: ["processEvent"], scheduled_tasks: [], jobs: [] },
+  })));
+  await eventually(
+    () => server.hosts.targets.isWanted(teamId, "seen") === false,
+    () => "it is still wanted",
+  );
+  await server.apply(broken);
+  await server.apply(specs.map((spec) => ({ ...spec, version: "4" })));
+  await feed(server.pipeline, numbered(teamId, 40, 20));
+  await eventually(
+    () => new Set(server.printed()).has("event 59 seen"),
+    () => server.logText(),
+  );
+});
+
+Deno.test("events that came while the plugin was broken are told to the version that mends it", async () => {
+  await using test = await createTestDatabase();
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
+  await using server = await startPluginServer(database, specs, {
+    hosts: { logLinesPerSecond: 10_000 },
+  });
+  await feed(server.pipeline, numbered(teamId, 0, 20));
+  await eventually(() => server.printed().length === 20, () => server.logText());
+  const files = new Map([["index.js", "throw new Error('broken')"]]);
+  await server.apply(specs.map((spec) => ({
+    ...spec,
+    version: "2",
+    code: { ...spec.code, files },
+    capabilities: { methods: ["onEvent"], scheduled_tasks: [], jobs: [] },
+  })));
+  await eventually(() => /broken/.test(server.logText()), () => server.logText());
+  await feed(server.pipeline, numbered(teamId, 20, 20));
+  await server.apply(specs.map((spec) => ({ ...spec, version: "3" })));
+  await eventually(() => new Set(server.printed()).size === 40, () => server.logText());
+});
+
+Deno.test("a plugin that cannot even be read is told later; one that is disabled is not", async () => {
+  await using test = await createTestDatabase();
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
+  await using server = await startPluginServer(database, specs, {
+    hosts: { logLinesPerSecond: 10_000 },
+  });
+  await feed(server.pipeline, numbered(teamId, 0, 5));
+  await eventually(() => server.printed().length === 5, () => server.logText());
+  // As the registry leaves out what cannot be turned into code.
+  await server.apply([]);
+  await feed(server.pipeline, numbered(teamId, 5, 5));
+  await server.apply(specs.map((spec) => ({ ...spec, version: "2" })));
+  await eventually(() => new Set(server.printed()).size === 10, () => server.logText());
+  await database.query("UPDATE posthog_pluginconfig SET enabled = false");
+  await server.apply([]);
+  assert.equal(server.hosts.targets.isWanted(teamId, "seen"), false);
+});
+
 Deno.test("a plugin that is being replaced is told of every event, by one version or the other", async () => {
   await using test = await createTestDatabase();
   const { database } = test;

@@ -233,6 +233,62 @@ Deno.test("ticks that no server was there for are skipped, and the plugin's log 
   );
 });
 
+Deno.test("a clock that jumps brings no tick twice, and no crowd of them", async () => {
+  await using test = await createTestDatabase();
+  await migrate(test.database);
+  const id = randomUUID();
+  const presence = new ServerPresence(test.database, { id, ttlMs: 60_000 });
+  await presence.start();
+  let now = Date.UTC(2021, 9, 28, 12, 0, 30);
+  class SetTicks extends ScheduleTicks {
+    override now(): Promise<Date> {
+      return Promise.resolve(new Date(now));
+    }
+  }
+  let runs = 0;
+  const said: string[] = [];
+  const plugin: ScheduledPlugin = {
+    configId: 1,
+    exports: { scheduled_tasks: ["runEveryMinute"] },
+    load: () => {},
+    call: () => {
+      runs++;
+      return Promise.resolve({ status: "done", failures: [] });
+    },
+    say: (_type, message) => said.push(message),
+  };
+  const scheduler = new Scheduler(
+    {
+      leases: new PostgresLeaseStore(test.database),
+      ticks: new SetTicks(test.database, id),
+      plugins: { all: () => [plugin] },
+    },
+    { lockTtlMs: 60_000, lookMs: 10 },
+  );
+  scheduler.start();
+  const settle = () => new Promise((resolve) => setTimeout(resolve, 150));
+  await eventually(() => scheduler.isLeader, () => "it is not the leader");
+  await settle();
+  now += 60_000;
+  await eventually(() => runs === 1, () => "the minute was not noticed");
+  // Three hours ahead: one run, and a word about those that were not.
+  now += 3 * 3_600_000;
+  await eventually(() => runs === 2, () => "the jump was not noticed");
+  await settle();
+  assert.equal(runs, 2);
+  assert.ok(said.some((line) => line === "runEveryMinute: 179 runs before this one were skipped."));
+  // Two hours back: these minutes have had their runs.
+  now -= 2 * 3_600_000;
+  await settle();
+  now += 60_000;
+  await settle();
+  assert.equal(runs, 2);
+  now += 2 * 3_600_000;
+  await eventually(() => runs === 3, () => "it never goes on");
+  await scheduler.stop(1_000);
+  await presence.stop();
+});
+
 Deno.test("runEveryMinute runs in the fence, and its errors are in the plugin's log", async () => {
   await using test = await createTestDatabase();
   const teamId = await prepareDatabase(test.database);

@@ -1,6 +1,7 @@
 /** The parts of a server that tell plugins of stored events, on a real database and a real fence. */
 import { randomUUID } from "node:crypto";
 import { QueuedExports } from "../../src/jobs/export_retries.ts";
+import { HistoricalExport } from "../../src/jobs/historical_export.ts";
 import { JobQueue } from "../../src/jobs/job_queue.ts";
 import { JobRunner } from "../../src/jobs/job_runner.ts";
 import type { JobPolicies } from "../../src/jobs/job_settings.ts";
@@ -11,16 +12,21 @@ import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { MetricCalls } from "../../src/plugins/api/metric_calls.ts";
+import { PluginMetrics } from "../../src/plugins/metrics/plugin_metrics.ts";
+import { PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
 import { JobCalls } from "../../src/plugins/api/job_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
-import { wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
+import { configIdsOf, wantedCursors } from "../../src/plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type { PluginApi, PluginLogEntry, PluginSpec } from "../../src/plugins/types.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { DeliveryCursors } from "../../src/stores/postgres/outbox/delivery_cursors.ts";
 import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
+import { StoredEvents } from "../../src/stores/postgres/events/stored_events.ts";
+import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
 import { ServerPresence } from "../../src/stores/postgres/servers.ts";
 import { specOf, TEST_HOST_OPTIONS, type TestPlugin } from "../plugins/fence.ts";
 import { createPipeline } from "./pipeline.ts";
@@ -35,7 +41,8 @@ export interface PluginServer extends AsyncDisposable {
   readonly log: PluginLogEntry[];
   /** Where it was started with jobs. */
   readonly jobs: JobQueue | null;
-  readonly runner: JobRunner | null;
+  readonly runners: readonly JobRunner[];
+  readonly metrics: PluginMetrics;
   /** Messages that plugins printed, in order. */
   printed(): string[];
   logText(): string;
@@ -103,12 +110,16 @@ export async function startPluginServer(
   const others: PluginApi = options.api ?? {
     call: (_configs, calls) => Promise.resolve(calls.map(() => ({ ok: false, error: "no store" }))),
   };
+  const metrics = new PluginMetrics(
+    new PostgresInbox(database),
+    (configId) => hosts.targets.get(configId),
+  );
   const refusals = new EgressRefusals(null);
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
-    api: new JobCalls(others, jobs),
+    api: new JobCalls(new MetricCalls(others, metrics), jobs),
     breakers: new Breakers(null),
     egress,
     refusals,
@@ -118,7 +129,9 @@ export async function startPluginServer(
   await presence.start();
   const cursors = new DeliveryCursors(database, id);
   const apply = async (next: readonly PluginSpec[]) => {
-    await cursors.ensure(wantedCursors(next, hosts.targets));
+    hosts.targets.waitFor(
+      await cursors.ensure(wantedCursors(next, hosts.targets), configIdsOf(next)),
+    );
     hosts.apply(next);
   };
   await apply(specs);
@@ -126,21 +139,34 @@ export async function startPluginServer(
     outbox: new PostgresOutbox(database),
     cursors,
     targets: hosts.targets,
+    counters: metrics,
     retries: jobs === null ? NO_RETRIES : new QueuedExports(jobs, policies),
   }, { pollMs: 20, claimMs: 100, ...options.deliverer });
   deliverer.start();
-  const runner = options.jobs === undefined ? null : new JobRunner(
+  const { jobs: jobOptions } = options;
+  const pluginJobs = jobs === null ? null : new PluginJobs({
+    targets: hosts.targets,
     database,
-    new PluginJobs(hosts.targets, database, policies),
-    presence,
-    {
-      connectionString: options.jobs.url,
-      concurrency: 50,
-      preparedStatements: true,
-      pollMs: 100,
-    },
-  );
-  runner?.start();
+    history: new HistoricalExport(
+      new StoredEvents(database),
+      new PluginStorage(database),
+      jobs,
+      policies.export,
+    ),
+    counters: metrics,
+  }, policies);
+  const runners = pluginJobs === null || jobOptions === undefined
+    ? []
+    : (["plugin", "export"] as const).map((kind) =>
+      new JobRunner(database, pluginJobs, presence, {
+        kind,
+        connectionString: jobOptions.url,
+        concurrency: kind === "plugin" ? 50 : 4,
+        preparedStatements: true,
+        pollMs: 100,
+      })
+    );
+  for (const each of runners) each.start();
   const upkeep = jobs === null
     ? null
     : new JobUpkeep(database, jobs, presence, { everyMs: 200, deadRetentionDays: 7 });
@@ -155,7 +181,8 @@ export async function startPluginServer(
     deliverer,
     log,
     jobs,
-    runner,
+    runners,
+    metrics,
     apply,
     printed: () => log.filter(({ source }) => source === "CONSOLE").map(({ message }) => message),
     logText: () => log.map(({ message }) => message).join("\n"),
@@ -165,8 +192,9 @@ export async function startPluginServer(
       await pipeline.drain(0, new AbortController().signal);
       await deliverer.abandon();
       await upkeep?.stop();
-      await runner?.abandon();
+      await Promise.all(runners.map((each) => each.abandon()));
       await hosts.stop(0);
+      await metrics.close();
       await egress.stop();
       await refusals.close();
       await presence.abandon();
@@ -176,8 +204,9 @@ export async function startPluginServer(
       await pipeline.drain(5_000, new AbortController().signal);
       await deliverer.stop(2_000);
       await upkeep?.stop();
-      await runner?.stop(5_000);
+      await Promise.all(runners.map((each) => each.stop(5_000)));
       await hosts.stop(2_000);
+      await metrics.close();
       await egress.stop();
       await refusals.close();
       await presence.stop();

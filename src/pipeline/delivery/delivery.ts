@@ -19,6 +19,8 @@ export interface Delivery {
   readonly fetched: bigint;
   /** Rows up to here are done for good. */
   readonly done: bigint;
+  /** The last row of them in which there was something for the plugin. */
+  readonly delivered: bigint;
   /** Events that it holds. */
   readonly bytes: number;
   /** Whether it may be given more. */
@@ -56,6 +58,7 @@ export function heldEvents(
 export class Progress {
   readonly #batches: { readonly endsAt: bigint | null; isDone: boolean }[] = [];
   #done: bigint;
+  #delivered = 0n;
   /** Everything up to here is done as soon as nothing is under way. */
   #idleAt: bigint;
 
@@ -68,6 +71,11 @@ export class Progress {
     return this.#done;
   }
 
+  /** Of what is done, the last row that held events. */
+  get delivered(): bigint {
+    return this.#delivered;
+  }
+
   /** Begins a batch of the next events. Returns what ends it. */
   begin(events: readonly HeldEvent[]): () => void {
     const endsAt = events.findLast((event) => event.endsRow !== null)?.endsRow ?? null;
@@ -77,7 +85,7 @@ export class Progress {
       batch.isDone = true;
       while (this.#batches[0]?.isDone) {
         const { endsAt: position } = this.#batches.shift() as { endsAt: bigint | null };
-        if (position !== null) this.#done = position;
+        if (position !== null) this.#done = this.#delivered = position;
       }
     };
   }

@@ -20,6 +20,26 @@ export interface ExportRetries {
   giveUp(target: PluginTarget, texts: readonly Uint8Array[], reason: string): Promise<void>;
 }
 
+/** Where it is counted what became of exported events, as plugins' metrics. */
+export interface ExportCounters {
+  count(
+    configId: number,
+    name:
+      | "events_seen"
+      | "events_delivered_successfully"
+      | "undelivered_events"
+      | "retry_errors"
+      | "other_errors",
+    events: number,
+  ): void;
+}
+
+export interface ExportDeliveryParts {
+  readonly targets: PluginTargets;
+  readonly retries: ExportRetries;
+  readonly counters: ExportCounters;
+}
+
 /** Batches with the plugin at a time. */
 const IN_FLIGHT = 4;
 /** Held at most, in the buffer and with the plugin, unless two batches are larger. */
@@ -33,6 +53,7 @@ export class ExportDelivery implements Delivery {
   readonly teamId: number;
   readonly #targets: PluginTargets;
   readonly #retries: ExportRetries;
+  readonly #counters: ExportCounters;
   readonly #progress: Progress;
   readonly #stop = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
@@ -47,16 +68,12 @@ export class ExportDelivery implements Delivery {
   #fetched: bigint;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    target: PluginTarget,
-    targets: PluginTargets,
-    retries: ExportRetries,
-    position: bigint,
-  ) {
+  constructor(target: PluginTarget, parts: ExportDeliveryParts, position: bigint) {
     this.configId = target.configId;
     this.teamId = target.teamId;
-    this.#targets = targets;
-    this.#retries = retries;
+    this.#targets = parts.targets;
+    this.#retries = parts.retries;
+    this.#counters = parts.counters;
     this.#settings = target.exportSettings;
     this.#progress = new Progress(position);
     this.#fetched = position;
@@ -68,6 +85,10 @@ export class ExportDelivery implements Delivery {
 
   get done(): bigint {
     return this.#progress.done;
+  }
+
+  get delivered(): bigint {
+    return this.#progress.delivered;
   }
 
   get bytes(): number {
@@ -147,6 +168,9 @@ export class ExportDelivery implements Delivery {
   async #export(batch: readonly HeldEvent[]): Promise<boolean> {
     const { signal } = this.#stop;
     const texts = batch.map(({ text }) => text);
+    const count = (name: Parameters<ExportCounters["count"]>[1]) =>
+      this.#counters.count(this.configId, name, batch.length);
+    count("events_seen");
     const backoff = new Backoff(250, 30_000);
     for (let crashes = 0; !signal.aborted;) {
       const target = this.#targets.get(this.configId);
@@ -156,11 +180,14 @@ export class ExportDelivery implements Delivery {
         const outcome = await target.call("exportEvents", texts);
         switch (outcome.status) {
           case "done":
+            count("events_delivered_successfully");
             return true;
           case "failed":
+            count(outcome.isRetryable ? "retry_errors" : "other_errors");
             return await this.#keep(target, texts, outcome.error.message, outcome.isRetryable);
           case "crashed":
             if (++crashes >= MAX_CRASHES) {
+              count("retry_errors");
               return await this.#keep(target, texts, outcome.reason, true);
             }
             break;

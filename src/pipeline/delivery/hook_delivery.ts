@@ -53,6 +53,10 @@ export class HookDelivery implements Delivery {
     return this.#progress.done;
   }
 
+  get delivered(): bigint {
+    return this.#progress.delivered;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }

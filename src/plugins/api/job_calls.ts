@@ -1,6 +1,6 @@
 /** Jobs that plugins ask for, before the rest of what they may ask for. */
 import { getLogger } from "@logtape/logtape";
-import { errorMessage } from "../../errors.ts";
+import { errorMessage, PaddockError } from "../../errors.ts";
 import type { JobSink, NewPluginJob } from "../../jobs/new_job.ts";
 import type { PluginApi, PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
 
@@ -64,6 +64,9 @@ export class JobCalls implements PluginApi {
       }
       return read.map((each) => "ok" in each ? each : DONE);
     } catch (error) {
+      if (error instanceof PaddockError && error.kind === "data") {
+        return read.map((each) => "ok" in each ? each : refused(error.message));
+      }
       this.#log.warn`${jobs.length} jobs of plugins were not enqueued: ${errorMessage(error)}`;
       return read.map((each) => "ok" in each ? each : refused("No JobQueue available"));
     }

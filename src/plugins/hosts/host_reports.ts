@@ -47,12 +47,16 @@ export function readLogLines(payload: Uint8Array): LogLine[] {
 
 /** @throws Error where the payload is no object */
 export function readLoadReport(payload: Uint8Array): LoadReport {
-  const { error, methods, scheduledTasks, jobs } = object(parse(payload), "a load report");
+  const { error, methods, scheduledTasks, jobs, metrics } = object(
+    parse(payload),
+    "a load report",
+  );
   return {
     error: errorOrNull(error),
     methods: texts(methods),
     scheduledTasks: texts(scheduledTasks),
     jobs: texts(jobs),
+    metrics: textsByName(metrics),
   };
 }
 
@@ -88,6 +92,11 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function list(value: unknown, what: string): unknown[] {
   if (!Array.isArray(value)) throw new TypeError(`${what} are no list`);
   return value;
+}
+
+function textsByName(value: unknown): Record<string, string> {
+  if (typeof value !== "object" || value === null) return {};
+  return Object.fromEntries(Object.entries(value).filter(([, text]) => typeof text === "string"));
 }
 
 function texts(value: unknown): string[] {

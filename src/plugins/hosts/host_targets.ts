@@ -15,6 +15,7 @@ import type { PluginHost } from "./plugin_host.ts";
 export class HostTargets implements PluginTargets, DeliveryIntents {
   #targets: ReadonlyMap<number, HostTarget> = new Map();
   #teams: ReadonlyMap<number, readonly HostTarget[]> = new Map();
+  #waiting: ReadonlySet<number> = new Set();
 
   /** Makes the configs of these the ones in force. */
   replace(hosts: readonly PluginHost[]): void {
@@ -33,13 +34,24 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
     return [...this.#targets.values()];
   }
 
+  /** Says for which teams a plugin that cannot be loaded now is to be told of events later. */
+  waitFor(teamIds: ReadonlySet<number>): void {
+    this.#waiting = teamIds;
+  }
+
   /** Until it is known what a plugin exports, it may want everything. */
   isWanted(teamId: number, eventName: string): boolean {
+    if (this.#waiting.has(teamId)) return true;
     return this.#teams.get(teamId)?.some(({ hooks }) =>
       hooks === null ||
       (eventName === "$snapshot" ? hooks.onSnapshot : hooks.onEvent || hooks.exportEvents)
     ) ?? false;
   }
+}
+
+/** Ids of all their configs. */
+export function configIdsOf(specs: readonly PluginSpec[]): number[] {
+  return specs.flatMap(({ configs }) => configs.map(({ id }) => id));
 }
 
 /**
@@ -72,6 +84,8 @@ export class HostTarget implements PluginTarget {
   readonly configId: number;
   readonly teamId: number;
   readonly exportSettings: ExportSettings;
+  /** The plugin that it is of. */
+  readonly spec: PluginSpec;
   /** Changes when the code or the config does. */
   readonly version: string;
   readonly #host: PluginHost;
@@ -80,13 +94,17 @@ export class HostTarget implements PluginTarget {
     this.configId = config.id;
     this.teamId = config.teamId;
     this.exportSettings = exportSettings(config.config);
+    this.spec = host.spec;
     this.version = versionOf(host.spec, config);
     this.#host = host;
   }
 
+  /** A version that cannot be loaded has those of the one before it, whose events wait for the next. */
   get hooks(): DeliveryHooks | null {
-    const methods = this.exports?.methods;
-    return methods === undefined ? null : {
+    const exports = this.#host.cannotBeLoaded ? this.spec.capabilities : this.exports;
+    if (exports === null) return null;
+    const methods = exports?.methods ?? [];
+    return {
       onEvent: methods.includes("onEvent"),
       onSnapshot: methods.includes("onSnapshot"),
       exportEvents: methods.includes("exportEvents"),

@@ -136,6 +136,11 @@ export class PluginHost {
       methods.includes("processEventBatch");
   }
 
+  /** Whether its code is known to be broken. */
+  get cannotBeLoaded(): boolean {
+    return this.#loadError !== null;
+  }
+
   /** What its code exports: null until it was loaded once, nothing if it cannot be. */
   get exports(): PluginCapabilities | null {
     return this.#loadError === null ? this.#exports : NO_EXPORTS;
@@ -454,10 +459,10 @@ export class PluginHost {
       return;
     }
     this.#isLoaded = true;
-    const { methods, scheduledTasks, jobs } = report;
+    const { methods, scheduledTasks, jobs, metrics } = report;
     this.#exports = { methods, scheduled_tasks: scheduledTasks, jobs };
     for (const { id, pluginId } of this.spec.configs) {
-      this.#parts.reports.loaded(id, pluginId, this.#exports);
+      this.#parts.reports.loaded(id, pluginId, this.#exports, metrics);
     }
     this.#pump();
   }

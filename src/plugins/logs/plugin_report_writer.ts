@@ -4,15 +4,19 @@ import { errorMessage } from "../../errors.ts";
 import { storableJsonText } from "../../events/storable_text.ts";
 import { jsonbArray } from "../../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
-import type { PluginCapabilities, PluginFailure, PluginReports } from "../types.ts";
+import type {
+  DeclaredMetrics,
+  PluginCapabilities,
+  PluginFailure,
+  PluginReports,
+} from "../types.ts";
+import { shownCapabilities, shownMetrics } from "./shown_capabilities.ts";
 
 const FLUSH_MS = 1_000;
 
-/** Of an error's message and stack each, of its event, and of the names that a plugin exports. */
+/** Of an error's message and stack each, and of its event. */
 const MAX_TEXT = 10_000;
 const MAX_EVENT = 65_536;
-const MAX_NAMES = 200;
-const MAX_NAME = 200;
 
 // None of these statements touches updated_at, which is what a reload looks at.
 const SET_ERRORS = `
@@ -25,6 +29,18 @@ UPDATE posthog_plugin AS plugin SET capabilities = report.capabilities
 FROM unnest($1::int[], $2::jsonb[]) AS report (id, capabilities)
 WHERE plugin.id = report.id AND plugin.capabilities <> report.capabilities`;
 
+const SET_METRICS = `
+UPDATE posthog_plugin AS plugin SET metrics = report.metrics
+FROM unnest($1::int[], $2::jsonb[]) AS report (id, metrics)
+WHERE plugin.id = report.id AND plugin.metrics IS DISTINCT FROM report.metrics
+  AND (plugin.metrics IS NOT NULL OR report.metrics <> '{}')`;
+
+// Every plugin that exports has this job; PostHog's application shows it by this.
+const ADD_EXPORT_JOB = `
+UPDATE posthog_plugin
+SET public_jobs = coalesce(public_jobs, '{}') || '{"Export historical events": {}}'
+WHERE id = ANY ($1::int[]) AND NOT coalesce(public_jobs, '{}') ? 'Export historical events'`;
+
 export class PluginReportWriter implements PluginReports {
   readonly #database: Queryable;
   readonly #onDisabled: () => void;
@@ -33,6 +49,7 @@ export class PluginReportWriter implements PluginReports {
   /** The last that is known of each config: its failure, or null for none. */
   #errors = new Map<number, PluginFailure | null>();
   #capabilities = new Map<number, PluginCapabilities>();
+  #metrics = new Map<number, DeclaredMetrics>();
   #disabled = new Set<number>();
   #flushing: Promise<void> | null = null;
 
@@ -47,9 +64,15 @@ export class PluginReportWriter implements PluginReports {
     this.#errors.set(pluginConfigId, failure);
   }
 
-  loaded(pluginConfigId: number, pluginId: number, capabilities: PluginCapabilities): void {
+  loaded(
+    pluginConfigId: number,
+    pluginId: number,
+    capabilities: PluginCapabilities,
+    metrics: DeclaredMetrics = {},
+  ): void {
     this.#errors.set(pluginConfigId, null);
-    this.#capabilities.set(pluginId, storableCapabilities(capabilities));
+    this.#capabilities.set(pluginId, shownCapabilities(capabilities));
+    this.#metrics.set(pluginId, shownMetrics(metrics));
   }
 
   gaveUp(pluginConfigId: number): void {
@@ -70,6 +93,8 @@ export class PluginReportWriter implements PluginReports {
   async #flush(): Promise<void> {
     const [errors, capabilities, disabled] = [this.#errors, this.#capabilities, this.#disabled];
     [this.#errors, this.#capabilities, this.#disabled] = [new Map(), new Map(), new Set()];
+    const metrics = this.#metrics;
+    this.#metrics = new Map();
     try {
       if (errors.size > 0) {
         const sorted = [...errors].toSorted(([one], [other]) => one - other);
@@ -84,6 +109,18 @@ export class PluginReportWriter implements PluginReports {
           jsonbArray([...capabilities.values()].map(storableJsonText)),
         ]);
       }
+      if (metrics.size > 0) {
+        await this.#database.query(SET_METRICS, [
+          [...metrics.keys()],
+          jsonbArray([...metrics.values()].map(storableJsonText)),
+        ]);
+      }
+      const exporters = [...capabilities].filter(([, { methods }]) =>
+        methods.includes("exportEvents")
+      );
+      if (exporters.length > 0) {
+        await this.#database.query(ADD_EXPORT_JOB, [exporters.map(([id]) => id)]);
+      }
       if (disabled.size > 0) {
         await this.#database.query(
           "UPDATE posthog_pluginconfig SET enabled = false WHERE id = ANY ($1::int[])",
@@ -96,6 +133,7 @@ export class PluginReportWriter implements PluginReports {
       // What came meanwhile is newer and wins.
       this.#errors = new Map([...errors, ...this.#errors]);
       this.#capabilities = new Map([...capabilities, ...this.#capabilities]);
+      this.#metrics = new Map([...metrics, ...this.#metrics]);
       this.#disabled = new Set([...disabled, ...this.#disabled]);
     }
   }
@@ -121,15 +159,4 @@ function failureText({ message, time, name, stack, event }: PluginFailure): stri
 /** Errors come out of the fence, so that a text may be anything. */
 function shortened(text: unknown): string | undefined {
   return typeof text === "string" ? text.slice(0, MAX_TEXT) : undefined;
-}
-
-/** The names come out of the fence, so that there may be anything in their place. */
-function storableCapabilities(capabilities: PluginCapabilities): PluginCapabilities {
-  const names = (list: readonly string[]) =>
-    list.filter((name) => typeof name === "string" && name.length <= MAX_NAME).slice(0, MAX_NAMES);
-  return {
-    methods: names(capabilities.methods),
-    scheduled_tasks: names(capabilities.scheduled_tasks),
-    jobs: names(capabilities.jobs),
-  };
 }

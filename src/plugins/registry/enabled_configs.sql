@@ -7,7 +7,8 @@ SELECT
   config.config,
   config.updated_at::text AS "updatedAt",
   team.organization_id AS "organizationId",
-  plugin.updated_at::text AS "pluginUpdatedAt"
+  plugin.updated_at::text AS "pluginUpdatedAt",
+  plugin.capabilities
 FROM posthog_pluginconfig AS config
 JOIN posthog_team AS team ON team.id = config.team_id
 JOIN posthog_organization AS organization ON organization.id = team.organization_id

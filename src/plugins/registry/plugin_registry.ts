@@ -15,6 +15,7 @@ import {
 } from "../source/plugin_source.ts";
 import type {
   PluginAttachment,
+  PluginCapabilities,
   PluginConfig,
   PluginLog,
   PluginReports,
@@ -46,6 +47,7 @@ interface ConfigRow {
   readonly updatedAt: string;
   readonly organizationId: string;
   readonly pluginUpdatedAt: string;
+  readonly capabilities: PluginCapabilities;
 }
 
 interface AttachmentRow extends PluginAttachment {
@@ -133,6 +135,7 @@ export class PluginRegistry {
           grants: reach,
           configs,
           maxWorkers: loaded.source.manifest.workers,
+          capabilities: row.capabilities,
           version: hash("sha256", JSON.stringify([loaded.version, reach]), "hex"),
         },
       });

@@ -11,7 +11,11 @@ const PING_MS = 5_000;
 const PING_EXPIRES_SECONDS = 60;
 
 /** Writes the keys now and every five seconds. Returns what ends that. */
-export function startLivenessKeys(url: string, version: string): () => Promise<void> {
+export function startLivenessKeys(
+  url: string,
+  version: string,
+  jobQueues: readonly string[],
+): () => Promise<void> {
   const log = getLogger(["paddock", "liveness"]);
   const redis = createRedis({ url, name: "liveness" });
   const ping = async () => {
@@ -20,7 +24,7 @@ export function startLivenessKeys(url: string, version: string): () => Promise<v
         .set(PING_KEY, new Date().toISOString(), "EX", PING_EXPIRES_SECONDS)
         .set(VERSION_KEY, version)
         // JSON, quotes included, is what the reader expects.
-        .set(JOB_QUEUES_KEY, '"graphile"')
+        .set(JOB_QUEUES_KEY, JSON.stringify(jobQueues.join(",")))
         .exec();
     } catch (error) {
       log.debug`ping failed: ${errorMessage(error)}`;

@@ -29,35 +29,52 @@ export class DeliveryCursors {
   /**
    * Makes the cursors that are missing, at the end of the outbox as it is now, and removes those of
    * configs that are not enabled any more.
+   * @param inForce ids of all configs that are in force here
+   * @returns teams with cursors of other configs: their plugin cannot be loaded now, and what is
+   *   stored meanwhile waits for the version that can
    */
   async ensure(
     wanted: readonly (CursorOwner & { readonly teamId: number })[],
-  ): Promise<void> {
-    await this.#database.transaction(async (tx) => {
+    inForce: readonly number[],
+  ): Promise<ReadonlySet<number>> {
+    return await this.#database.transaction(async (tx) => {
       await tx.query(
         `DELETE FROM paddock.delivery_cursor AS cursor WHERE NOT EXISTS (
            SELECT FROM posthog_pluginconfig AS config
            WHERE config.id = cursor.plugin_config_id AND config.enabled
          )`,
       );
-      if (wanted.length === 0) return;
-      // In one order, so that servers that start together do not deadlock.
-      const sorted = wanted.toSorted((one, other) =>
-        one.configId - other.configId || one.kind.localeCompare(other.kind)
+      await this.#insert(tx, wanted);
+      const rows = await tx.query<{ teamId: number }>(
+        `SELECT DISTINCT team_id AS "teamId" FROM paddock.delivery_cursor
+         WHERE plugin_config_id <> ALL ($1::int[])`,
+        [inForce],
       );
-      await tx.query(
-        `INSERT INTO paddock.delivery_cursor (plugin_config_id, kind, team_id, position)
+      return new Set(rows.map(({ teamId }) => teamId));
+    });
+  }
+
+  async #insert(
+    tx: Queryable,
+    wanted: readonly (CursorOwner & { readonly teamId: number })[],
+  ): Promise<void> {
+    if (wanted.length === 0) return;
+    // In one order, so that servers that start together do not deadlock.
+    const sorted = wanted.toSorted((one, other) =>
+      one.configId - other.configId || one.kind.localeCompare(other.kind)
+    );
+    await tx.query(
+      `INSERT INTO paddock.delivery_cursor (plugin_config_id, kind, team_id, position)
          SELECT wanted.*, CASE WHEN is_called THEN last_value ELSE 0 END
          FROM unnest($1::int[], $2::text[], $3::int[]) AS wanted (config_id, kind, team_id),
            paddock.outbox_id_seq
          ON CONFLICT DO NOTHING`,
-        [
-          sorted.map(({ configId }) => configId),
-          sorted.map(({ kind }) => kind),
-          sorted.map(({ teamId }) => teamId),
-        ],
-      );
-    });
+      [
+        sorted.map(({ configId }) => configId),
+        sorted.map(({ kind }) => kind),
+        sorted.map(({ teamId }) => teamId),
+      ],
+    );
   }
 
   /** Forgets cursors of configs that turned out to have no such hook. */

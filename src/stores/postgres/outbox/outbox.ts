@@ -7,7 +7,8 @@ import {
   type OutgoingEvent,
 } from "../../../events/outgoing_event.ts";
 import type { Queryable } from "../database.ts";
-import pruneRows from "./prune.sql" with { type: "text" };
+import pruneBehindAll from "./prune_behind_all.sql" with { type: "text" };
+import pruneBehindTeams from "./prune_behind_teams.sql" with { type: "text" };
 import readRows from "./read.sql" with { type: "text" };
 import writersNow from "./writers_now.sql" with { type: "text" };
 
@@ -136,10 +137,18 @@ export class PostgresOutbox {
     return { rows, isComplete: rows.length === total && total < limit.rows };
   }
 
-  /** Forgets what every cursor has passed. Resolves with the number of rows. */
-  async prune(settled: bigint): Promise<number> {
-    const rows = await this.#database.query(`${pruneRows} RETURNING 1`, [settled, PRUNE_ROWS]);
-    return rows.length;
+  /**
+   * Forgets rows that are done. Resolves with their number.
+   * @param thoroughly also those behind a plugin that is stuck, if their own teams are done with them
+   */
+  async prune(settled: bigint, thoroughly: boolean): Promise<number> {
+    const statement = thoroughly ? pruneBehindTeams : pruneBehindAll;
+    let pruned = 0;
+    for (let count = PRUNE_ROWS; count === PRUNE_ROWS;) {
+      count = (await this.#database.query(statement, [settled, PRUNE_ROWS])).length;
+      pruned += count;
+    }
+    return pruned;
   }
 
   /**

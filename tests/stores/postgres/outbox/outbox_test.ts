@@ -123,19 +123,20 @@ Deno.test("rows go when every cursor of their teams has passed, or when they are
   const presence = new ServerPresence(database, { id: randomUUID(), ttlMs: 60_000 });
   await presence.start();
   const cursors = new DeliveryCursors(database, presence.id);
-  await cursors.ensure([{ configId, teamId, kind: "export" }]);
+  await cursors.ensure([{ configId, teamId, kind: "export" }], [configId]);
   const outbox = new PostgresOutbox(database);
   await append(database, [event(1, teamId)]);
   await append(database, [event(2, teamId)]);
   await append(database, [event(3, teamId + 1)]);
   const settled = await outbox.settled();
-  assert.equal(await outbox.prune(settled), 1, "nobody wants the other team's");
+  assert.equal(await outbox.prune(settled, false), 0, "a cursor is behind all of them");
+  assert.equal(await outbox.prune(settled, true), 1, "nobody wants the other team's");
   const [cursor] = await cursors.claim([configId]);
   assert.equal(cursor?.position, 0n);
   const { rows } = await outbox.read(0n, settled, [teamId], LIMIT);
   const position = rows[0]?.id as bigint;
   assert.deepEqual(await cursors.advance([{ configId, kind: "export", position }]), []);
-  assert.equal(await outbox.prune(settled), 1);
+  assert.equal(await outbox.prune(settled, false), 1);
   assert.equal((await outbox.expire(1)).size, 0);
   await database.query("UPDATE paddock.outbox SET created_at = now() - interval '2 hours'");
   assert.deepEqual(await outbox.expire(1), new Map([[teamId, 1]]));
@@ -154,8 +155,8 @@ Deno.test("a cursor is one server's; a server that lost it cannot move it", asyn
   }));
   for (const { presence } of servers) await presence.start();
   const [first, second] = servers as [typeof servers[0], typeof servers[0]];
-  await first.cursors.ensure([{ ...owner, teamId }]);
-  await second.cursors.ensure([{ ...owner, teamId }]);
+  await first.cursors.ensure([{ ...owner, teamId }], [configId]);
+  await second.cursors.ensure([{ ...owner, teamId }], [configId]);
   assert.equal((await first.cursors.claim([configId])).length, 1);
   assert.deepEqual(await second.cursors.claim([configId]), []);
   await first.cursors.advance([{ ...owner, position: 7n }]);
@@ -174,7 +175,7 @@ Deno.test("a cursor is one server's; a server that lost it cannot move it", asyn
   );
   // A cursor of a config that is not enabled any more goes.
   await database.query("UPDATE posthog_pluginconfig SET enabled = false");
-  await second.cursors.ensure([]);
+  await second.cursors.ensure([], []);
   assert.equal((await database.query("SELECT FROM paddock.delivery_cursor")).length, 0);
   for (const { presence } of servers) await presence.stop();
 });

@@ -1,4 +1,4 @@
--- Rows that every cursor of their teams has passed.
+-- Rows that every cursor of their own teams has passed: looks at each row, so it is not run often.
 DELETE FROM paddock.outbox
 WHERE id IN (
   SELECT id FROM paddock.outbox AS row
@@ -9,3 +9,4 @@ WHERE id IN (
     )
   ORDER BY id LIMIT $2
 )
+RETURNING 1

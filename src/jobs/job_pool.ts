@@ -1,0 +1,23 @@
+// @ts-types="@types/pg"
+import pg from "pg";
+import { VERSION } from "../version.ts";
+
+/** A pool for graphile-worker, to be ended by the caller. */
+export type JobPool = pg.Pool;
+
+/**
+ * A pool of our own: the one that graphile-worker makes by itself loses its error handlers before its
+ * connections are closed, so that a database that goes away in between would end the server.
+ */
+export function createJobPool(connectionString: string, max: number): JobPool {
+  const pool = new pg.Pool({
+    connectionString,
+    max,
+    application_name: `paddock jobs ${VERSION}`,
+    connectionTimeoutMillis: 5_000,
+    keepAlive: true,
+  });
+  pool.on("error", () => {});
+  pool.on("connect", (client) => client.on("error", () => {}));
+  return pool;
+}
