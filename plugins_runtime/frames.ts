@@ -77,6 +77,8 @@ export interface LoadConfig {
 export interface LoadRequest {
   readonly pluginId: number;
   readonly pluginName: string;
+  /** Of Paddock. */
+  readonly version: string;
   /** Path → CommonJS text. */
   readonly files: Record<string, string>;
   readonly main: string;

@@ -1,4 +1,5 @@
 /** Calls of a plugin's functions that do not change events. */
+import { causedBy } from "./capture.ts";
 import { flushFrames, fromBytes, sendFrame } from "./channel.ts";
 import { encodeFrame, FrameType, type PluginError } from "./frames.ts";
 import type { HookReport, HookRequest } from "./hook_frames.ts";
@@ -114,7 +115,8 @@ async function forEach(
         continue;
       }
       try {
-        const returned = hook(fromBytes(texts[index] as Uint8Array), meta);
+        const event = fromBytes(texts[index] as Uint8Array) as Record<string, unknown>;
+        const returned = causedBy(event, () => hook(event, meta));
         if (isThenable(returned)) await limited(name, () => returned);
       } catch (error) {
         const read = readError(error);

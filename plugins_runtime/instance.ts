@@ -1,4 +1,5 @@
 /** One config's instance of the plugin: its setup, and its events. */
+import { causedBy } from "./capture.ts";
 import { flushFrames, fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type EventResult, type PluginError, ResultStatus } from "./frames.ts";
@@ -186,7 +187,7 @@ export class PluginInstance {
     try {
       event = fromBytes(text) as Event;
       original = { teamId: event.team_id, uuid: event.uuid };
-      returned = hook(event, this.#meta);
+      returned = causedBy(event, () => hook(event, this.#meta));
       // A plain function has its result at once, and needs no timer: its deadline is the server's.
       if (!isThenable(returned)) return resultOf(index, text, original, returned);
     } catch (error) {
@@ -209,7 +210,7 @@ export class PluginInstance {
       const originals = events.map(({ team_id: teamId, uuid }) => ({ teamId, uuid }));
       const returned = await this.#limited(
         "processEventBatch",
-        () => hook(events, this.#meta),
+        () => causedBy(events[0] ?? {}, () => hook(events, this.#meta)),
       );
       return matched(texts, originals, returned);
     } catch (error) {

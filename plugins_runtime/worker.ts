@@ -1,4 +1,5 @@
 /** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
+import { createCapture } from "./capture.ts";
 import { Calls, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
@@ -35,7 +36,9 @@ function load(request: LoadRequest): LoadReport {
   let metrics: LoadReport["metrics"] = {};
   for (const config of request.configs) {
     const meta = createMeta(config, calls);
-    const scope = { posthog: {}, console: createConsole(config.id, log) };
+    const { pluginName, version } = request;
+    const capture = createCapture({ configId: config.id, pluginName, version }, calls);
+    const scope = { posthog: { capture }, console: createConsole(config.id, log) };
     exports = loadPlugin(request.files, request.main, scope);
     const declared = declaredMetrics(exports);
     metrics = declared;

@@ -110,13 +110,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const metrics = new PluginMetrics(postgresInbox, (configId) => targets.get(configId));
+  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const { chains, targets } = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, metrics },
+    { cursors, jobs: jobs?.quota ?? null, inbox, metrics },
     started,
   );
   const hurry = new AbortController();
@@ -144,7 +145,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   });
 
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
-  const queue = new QueueSource(
+  const queue: QueueSource = new QueueSource(
     postgresInbox,
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
@@ -172,7 +173,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const http = new HttpServer({
     capture: new CaptureHandler({
-      inbox: new GroupCommitInbox(postgresInbox, () => queue.notify()),
+      inbox,
       tokens: teams,
       clients: new ClientAddress(config.TRUSTED_PROXIES),
       limits: {

@@ -4,6 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
+import { CaptureCalls } from "./plugins/api/capture_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
@@ -21,6 +22,7 @@ import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
+import type { Inbox } from "./sources/inbox.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
@@ -38,6 +40,8 @@ export interface PluginDeliveries {
   readonly cursors: DeliveryCursors;
   /** Where the jobs go that they ask for; null where there is no queue. */
   readonly jobs: JobSink | null;
+  /** Where the events go that they capture. */
+  readonly inbox: Inbox;
   /** What plugins count. */
   readonly metrics: PluginMetrics;
 }
@@ -93,12 +97,15 @@ export async function startPlugins(
   }, {
     log: pluginLog,
     reports,
-    api: new JobCalls(
-      new MetricCalls(
-        new StoredPluginApi(cache, new PluginStorage(database)),
-        deliveries.metrics,
+    api: new CaptureCalls(
+      new JobCalls(
+        new MetricCalls(
+          new StoredPluginApi(cache, new PluginStorage(database)),
+          deliveries.metrics,
+        ),
+        deliveries.jobs,
       ),
-      deliveries.jobs,
+      deliveries.inbox,
     ),
     breakers,
     egress,

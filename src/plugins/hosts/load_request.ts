@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { encodeFrame, FrameType, type LoadRequest } from "../../../plugins_runtime/frames.ts";
+import { VERSION } from "../../version.ts";
 import type { PluginSpec } from "../types.ts";
 
 /** The first frame of a plugin's process: its code and the configs it runs for. */
@@ -14,6 +15,7 @@ export function loadFrame(
   const request: LoadRequest = {
     pluginId: spec.id,
     pluginName: spec.name,
+    version: VERSION,
     files: Object.fromEntries(spec.code.files),
     main: spec.code.main,
     configs: spec.configs.map((config) => ({

@@ -377,9 +377,11 @@ export class PluginHost {
     try {
       switch (type) {
         case FrameType.Results:
-          return this.#receiveResults(id, decodeResults(payload));
+          return this.#afterCalls(process, () => {
+            this.#receiveResults(id, decodeResults(payload));
+          });
         case FrameType.HookDone:
-          return this.#receiveHook(id, payload);
+          return this.#afterCalls(process, () => this.#receiveHook(id, payload));
         case FrameType.Calls:
           return this.#receiveCalls(id, readCalls(payload), process);
         case FrameType.Log:
@@ -396,6 +398,22 @@ export class PluginHost {
     } catch (error) {
       process.kill(`it broke the protocol: ${errorMessage(error)}`);
     }
+  }
+
+  /**
+   * What a plugin asked for before it was done with an event is done before the event is: what it
+   * captured, set or enqueued is durable when the event is acknowledged, awaited or not.
+   */
+  #afterCalls(process: HostProcess, run: () => void): void {
+    if (this.#unanswered === 0) return run();
+    this.#calls = this.#calls.then(() => {
+      if (this.#process !== process) return;
+      try {
+        run();
+      } catch (error) {
+        process.kill(`it broke the protocol: ${errorMessage(error)}`);
+      }
+    });
   }
 
   #receiveResults(id: number, results: readonly EventResult[]): void {
