@@ -7,10 +7,16 @@ export function loadFrame(
   spec: PluginSpec,
   rest: Pick<
     LoadRequest,
-    "taskTimeoutMs" | "tasksPerWorker" | "logLinesPerSecond" | "egress" | "egressLimits"
+    | "taskTimeoutMs"
+    | "tasksPerWorker"
+    | "logLinesPerSecond"
+    | "logLineLength"
+    | "egress"
+    | "egressLimits"
   >,
 ): Uint8Array {
-  const { taskTimeoutMs, tasksPerWorker, logLinesPerSecond, egress, egressLimits } = rest;
+  const { taskTimeoutMs, tasksPerWorker, logLinesPerSecond, logLineLength, egress, egressLimits } =
+    rest;
   const request: LoadRequest = {
     pluginId: spec.id,
     pluginName: spec.name,
@@ -30,6 +36,7 @@ export function loadFrame(
     taskTimeoutMs,
     tasksPerWorker,
     logLinesPerSecond,
+    logLineLength,
     egress,
     egressLimits,
   };
