@@ -65,6 +65,7 @@ function startHost(ofSpec = spec): PluginHost {
     tasksPerWorker: 10,
     limits: { heapMb: 128, dataMb: 1_600, nice: 0 },
     logLinesPerSecond: 100,
+    logLineLength: 10_000,
     idleMs: 0,
     egress: { requests: 64, requestMs: 60_000, bytesPerMinute: 1e9 },
     instanceId: "bench",

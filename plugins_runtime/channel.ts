@@ -144,18 +144,19 @@ export class Calls {
   }
 }
 
-const MAX_LINE = 10_000;
-
 /** Log lines on their way to the server, a bounded number a second. */
 export class LogChannel {
   readonly #linesPerSecond: number;
+  readonly #lineLength: number;
   #gathered = "";
   #secondBegan = 0;
   #inSecond = 0;
   #dropped = 0;
 
-  constructor(linesPerSecond: number) {
+  /** @param lineLength characters of one line that are kept */
+  constructor(linesPerSecond: number, lineLength: number) {
     this.#linesPerSecond = linesPerSecond;
+    this.#lineLength = lineLength;
   }
 
   write(line: LogLine): void {
@@ -173,7 +174,7 @@ export class LogChannel {
       return;
     }
     this.#inSecond++;
-    this.#gather({ ...line, message: line.message.slice(0, MAX_LINE) });
+    this.#gather({ ...line, message: line.message.slice(0, this.#lineLength) });
   }
 
   /** As JSON at once: a short piece of a huge text would keep all of it in memory. */

@@ -86,6 +86,8 @@ export interface LoadRequest {
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
   readonly logLinesPerSecond: number;
+  /** Characters of one line that are kept. */
+  readonly logLineLength: number;
   /** The gateway through which it reaches the hosts it was granted; null where there are none. */
   readonly egress: { readonly gateway: string; readonly secret: string } | null;
   readonly egressLimits: { readonly requests: number; readonly requestMs: number };

@@ -27,10 +27,10 @@ const calls = new Calls();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
-let log = new LogChannel(1);
+let log = new LogChannel(1, 1_000);
 
 function load(request: LoadRequest): LoadReport {
-  log = new LogChannel(request.logLinesPerSecond);
+  log = new LogChannel(request.logLinesPerSecond, request.logLineLength);
   door.open(request);
   let exports: PluginExports = {};
   let metrics: LoadReport["metrics"] = {};

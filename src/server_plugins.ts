@@ -32,6 +32,9 @@ import type { PubSub } from "./stores/pubsub.ts";
 import { RedisPluginCache } from "./stores/redis/plugin_cache.ts";
 import { RedisPubSub } from "./stores/redis/pubsub.ts";
 
+/** The Postgres channel on which servers say that a plugin's state changed. */
+const STATE_CHANNEL = "paddock_plugin_states";
+
 /** How long plugins may take to tear down when the server stops. */
 const TEARDOWN_MS = 5_000;
 
@@ -68,6 +71,10 @@ export async function startPlugins(
   const breakers = new Breakers(
     new BreakerTable(database),
     breakerOptions(config.TASK_TIMEOUT * 1000),
+    () =>
+      notifications.publish(STATE_CHANNEL, "").catch((error) =>
+        log.warn`other servers were not told of a plugin's state: ${errorMessage(error)}`
+      ),
   );
   started.push("plugin breakers", () => breakers.close());
   const refusals = new EgressRefusals(database);
@@ -84,6 +91,7 @@ export async function startPlugins(
       nice: config.PLUGIN_NICE,
     },
     logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
+    logLineLength: config.PLUGIN_LOG_LINE_LENGTH,
     idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
     workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
     slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
@@ -135,6 +143,11 @@ export async function startPlugins(
 
   const channel = config.PLUGINS_RELOAD_PUBSUB_CHANNEL ?? "reload-plugins";
   await notifications.subscribe(RELOAD_CHANNEL, () => reloader.request());
+  await notifications.subscribe(STATE_CHANNEL, () => {
+    breakers.refresh().catch((error) =>
+      log.warn`the states of plugins were not read: ${errorMessage(error)}`
+    );
+  });
   if (redisUrl !== null) {
     const pubsub = new RedisPubSub(redisUrl);
     started.push("plugin reload channel", () => pubsub.close());

@@ -192,7 +192,7 @@ export const SETTINGS = {
   WORKER_CONCURRENCY: number(
     "Plugins",
     0,
-    "Workers that one plugin may have at most; 0 is one per core.",
+    "Processes that one plugin may have at most while events wait for it; 0 is one per core.",
     { min: 0, integer: true },
   ),
   TASKS_PER_WORKER: number("Plugins", 10, "Events that one worker runs at a time.", {
@@ -223,6 +223,12 @@ export const SETTINGS = {
     "Log lines kept per plugin process and second.",
     { min: 1, integer: true },
   ),
+  PLUGIN_LOG_LINE_LENGTH: number(
+    "Plugins",
+    10_000,
+    "Characters of one log line that are kept.",
+    { min: 100, max: 10_000, integer: true },
+  ),
   PLUGIN_IDLE_SECONDS: number(
     "Plugins",
     300,
@@ -238,7 +244,7 @@ export const SETTINGS = {
   PLUGIN_SLOW_LANE_EVENTS: number(
     "Plugins",
     500,
-    "Events that may wait for a plugin in the slow lane; those beyond pass it by.",
+    "Events that may wait for a plugin in the slow lane; when there are more, all pass it by.",
     { min: 1, integer: true },
   ),
   PLUGIN_REQUESTS_IN_FLIGHT: number(

@@ -48,6 +48,7 @@ export const TEST_HOST_OPTIONS: PluginHostsOptions = {
   runtime: RUNTIME_FOLDER,
   limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
   logLinesPerSecond: 100,
+  logLineLength: 10_000,
   idleMs: 0,
   slowLaneEvents: 500,
   workers: 1,

@@ -15,6 +15,7 @@ interface Entry {
 export class Breakers {
   readonly #table: BreakerTable | null;
   readonly #options: BreakerOptions;
+  readonly #onSaved: () => void;
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #timer: ReturnType<typeof setInterval> | undefined;
   #entries = new Map<string, Entry>();
@@ -22,10 +23,18 @@ export class Breakers {
   #unsaved = new Map<string, Entry>();
   #flushing: Promise<void> | null = null;
 
-  /** @param table null keeps states in this process alone */
-  constructor(table: BreakerTable | null, options: BreakerOptions = DEFAULT_BREAKER) {
+  /**
+   * @param table null keeps states in this process alone
+   * @param onSaved called after changes of this server were written, to tell the others
+   */
+  constructor(
+    table: BreakerTable | null,
+    options: BreakerOptions = DEFAULT_BREAKER,
+    onSaved: () => void = () => {},
+  ) {
     this.#table = table;
     this.#options = options;
+    this.#onSaved = onSaved;
     if (table !== null) {
       this.#timer = setInterval(() => this.#unsaved.size && this.flush(), FLUSH_MS);
     }
@@ -49,15 +58,19 @@ export class Breakers {
   async sync(specs: readonly PluginSpec[]): Promise<void> {
     const names = new Set(specs.map((spec) => JSON.stringify(keyOf(spec))));
     this.#entries = new Map([...this.#entries].filter(([name]) => names.has(name)));
+    for (const spec of specs) this.of(spec);
+    await this.refresh();
+  }
+
+  /** Takes over what the table says by now. */
+  async refresh(): Promise<void> {
     if (this.#table === null) return;
     // Before reading: what this server changed is then either in the table or still unsaved.
     await this.flush();
     const rows = await this.#table.all();
     const stored = new Map(rows.map((row) => [JSON.stringify(keyPart(row)), row]));
     const now = performance.now();
-    for (const spec of specs) {
-      const breaker = this.of(spec);
-      const name = JSON.stringify(keyOf(spec));
+    for (const [name, { breaker }] of this.#entries) {
       if (this.#unsaved.has(name)) continue;
       breaker.adopt(stored.get(name) ?? HEALTHY, now);
     }
@@ -83,6 +96,7 @@ export class Breakers {
       await this.#table.save(
         [...changes.values()].map(({ key, breaker }) => ({ ...key, ...breaker.status(now) })),
       );
+      this.#onSaved();
     } catch (error) {
       this.#log.warn`the states of plugins were not written: ${errorMessage(error)}`;
       this.#unsaved = new Map([...changes, ...this.#unsaved]);

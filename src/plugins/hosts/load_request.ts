@@ -8,10 +8,16 @@ export function loadFrame(
   spec: PluginSpec,
   rest: Pick<
     LoadRequest,
-    "taskTimeoutMs" | "tasksPerWorker" | "logLinesPerSecond" | "egress" | "egressLimits"
+    | "taskTimeoutMs"
+    | "tasksPerWorker"
+    | "logLinesPerSecond"
+    | "logLineLength"
+    | "egress"
+    | "egressLimits"
   >,
 ): Uint8Array {
-  const { taskTimeoutMs, tasksPerWorker, logLinesPerSecond, egress, egressLimits } = rest;
+  const { taskTimeoutMs, tasksPerWorker, logLinesPerSecond, logLineLength, egress, egressLimits } =
+    rest;
   const request: LoadRequest = {
     pluginId: spec.id,
     pluginName: spec.name,
@@ -32,6 +38,7 @@ export function loadFrame(
     taskTimeoutMs,
     tasksPerWorker,
     logLinesPerSecond,
+    logLineLength,
     egress,
     egressLimits,
   };

@@ -52,6 +52,8 @@ export interface PluginHostOptions {
   readonly runtime: string;
   readonly limits: HostLimits;
   readonly logLinesPerSecond: number;
+  /** Characters of one line that are kept. */
+  readonly logLineLength: number;
   /** Without work for so long its process is ended; 0 is never. */
   readonly idleMs: number;
   readonly egress: EgressLimits;

@@ -53,6 +53,8 @@ export class PluginWorkers {
   #change: (() => void) | null = null;
   /** What came meanwhile, in order. */
   #held: (() => void)[] = [];
+  /** All that were not ended yet, whether they get events or not. */
+  readonly #alive: Set<PluginHost>;
   readonly #retiring = new Set<Promise<void>>();
   #stopped = false;
 
@@ -62,6 +64,7 @@ export class PluginWorkers {
     this.#parts = parts;
     this.#first = new PluginHost(spec, options, parts);
     this.#hosts = [this.#first];
+    this.#alive = new Set(this.#hosts);
   }
 
   /** The process that is there for everything but events. */
@@ -129,8 +132,10 @@ export class PluginWorkers {
   /** Finishes what is in it and ends every process, within `patienceMs`. */
   async stop(patienceMs: number): Promise<void> {
     this.#stopped = true;
-    const hosts = this.#next === null ? this.#hosts : [...this.#hosts, this.#next];
-    await Promise.all([...hosts.map((host) => host.stop(patienceMs)), ...this.#retiring]);
+    await Promise.all([
+      ...[...this.#alive].map((host) => host.stop(patienceMs)),
+      ...this.#retiring,
+    ]);
   }
 
   /**
@@ -199,6 +204,7 @@ export class PluginWorkers {
     if (this.#hosts.length < most && this.#crowdedLooks >= CROWDED_LOOKS) {
       this.#crowdedLooks = 0;
       this.#next = new PluginHost(this.spec, this.#options, this.#parts);
+      this.#alive.add(this.#next);
       this.#next.start();
     } else if (this.#hosts.length > 1 && (!isHealthy || this.#calmLooks >= CALM_LOOKS)) {
       this.#calmLooks = 0;
@@ -229,6 +235,7 @@ export class PluginWorkers {
   }
 
   #retire(host: PluginHost): void {
+    this.#alive.delete(host);
     const retiring = host.stop(RETIRE_MS).finally(() => this.#retiring.delete(retiring));
     this.#retiring.add(retiring);
   }

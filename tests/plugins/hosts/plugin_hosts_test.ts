@@ -145,15 +145,17 @@ Deno.test("team and uuid cannot be changed, dates become text, odd returns are f
 Deno.test("the console reaches the log, bounded", async () => {
   await using fenced = fence([{
     source: `exports.processEvent = (event) => {
+      console.log("x".repeat(1000));
       console.log("text", { a: 1 }, [2], new Error("x"), null);
       for (let i = 0; i < 10000; i++) console.warn("flood " + i);
       return event;
     }`,
-  }], { logLinesPerSecond: 50 });
+  }], { logLinesPerSecond: 50, logLineLength: 300 });
   await fenced.run([pluginEvent(0)]);
   await fenced.run([pluginEvent(0)]);
   const lines = fenced.log.filter(({ source }) => source === "CONSOLE");
-  assert.equal(lines[0]?.message, 'text {"a":1} [2] Error: x null');
+  assert.equal(lines[0]?.message, "x".repeat(300));
+  assert.equal(lines[1]?.message, 'text {"a":1} [2] Error: x null');
   assert.ok(lines.length <= 50, `${lines.length} lines`);
   assert.match(fenced.logText(), /Plugin loaded \(instance ID test\)/);
 });

@@ -134,3 +134,21 @@ Deno.test("in the slow lane there is one process", async () => {
   assert.match(fenced.logText(), /slow lane/);
   await runUntil(fenced, 1, 0);
 });
+
+Deno.test("a stop while the number of processes changes leaves none behind, and loses nothing", async () => {
+  const fenced = fence([{ source: COUNTING }], { workers: 3, tasksPerWorker: 1 });
+  const runs = await runUntil(fenced, 2, 3);
+  const [plugin] = fenced.hosts.hosts;
+  // A third is on its way, or about to be dealt to.
+  for (let look = 0; look < 30; look++) {
+    runs.push(...load(fenced, 1, 3));
+    plugin?.check(performance.now());
+    await sleep(10);
+  }
+  // The test's own check of what is left open would find a process.
+  await fenced[Symbol.asyncDispose]();
+  const outcomes = (await Promise.all(runs)).flat();
+  assert.equal(outcomes.length, runs.length * PEOPLE);
+  assert.ok(outcomes.every(({ json }) => json !== null));
+  assert.deepEqual(plugin?.pids, []);
+});
