@@ -15,6 +15,7 @@ export function loadFrame(
     pluginId: spec.id,
     pluginName: spec.name,
     files: Object.fromEntries(spec.code.files),
+    maps: Object.fromEntries(spec.code.maps ?? []),
     main: spec.code.main,
     configs: spec.configs.map((config) => ({
       id: config.id,
