@@ -81,6 +81,8 @@ export interface LoadRequest {
   readonly version: string;
   /** Path → CommonJS text. */
   readonly files: Record<string, string>;
+  /** Path → `mappings` of its source map, for files that are not as their author wrote them. */
+  readonly maps: Record<string, string>;
   readonly main: string;
   readonly configs: readonly LoadConfig[];
   readonly taskTimeoutMs: number;

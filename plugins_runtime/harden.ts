@@ -7,7 +7,7 @@
  */
 import module from "node:module";
 import process from "node:process";
-import { stackText } from "./stack_text.ts";
+import { type SourceMaps, stackText } from "./stack_text.ts";
 import { Buffer } from "node:buffer";
 
 /**
@@ -39,8 +39,11 @@ function refuse(): never {
   throw new Error("This is not available to plugins.");
 }
 
-/** Works once, at the end of the worker's own start. `onUncaught` gets errors nobody handled. */
-export function harden(onUncaught: (error: unknown) => void): void {
+/**
+ * Works once, at the end of the worker's own start. `onUncaught` gets errors nobody handled; `maps`
+ * are looked at for every stack from then on.
+ */
+export function harden(onUncaught: (error: unknown) => void, maps: SourceMaps): void {
   refuseImports();
   neuterProcess();
   const swallow = (event: Event) => {
@@ -51,7 +54,7 @@ export function harden(onUncaught: (error: unknown) => void): void {
   globalThis.addEventListener("unhandledrejection", swallow);
   globalThis.addEventListener("error", swallow);
   stripGlobals();
-  freezeErrors();
+  freezeErrors(maps);
 }
 
 /** Every import from here on, of any scheme and by any spelling, also from `new Function`. */
@@ -129,9 +132,10 @@ function stripGlobals(): void {
 }
 
 /** Stack frames as objects lead back to functions of the runtime, so that only texts are given out. */
-function freezeErrors(): void {
+function freezeErrors(maps: SourceMaps): void {
   Object.defineProperty(Error, "prepareStackTrace", {
-    value: stackText,
+    value: (error: unknown, frames: Parameters<typeof stackText>[2]) =>
+      stackText(maps, error, frames),
     writable: false,
     configurable: false,
   });

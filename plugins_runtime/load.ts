@@ -80,7 +80,9 @@ export function loadPlugin(
       return instance.exports;
     }
     const evaluate = compile(path, source);
-    const require: Require = (name) => {
+    const require: Require = (wanted) => {
+      // What is computed may come to anything.
+      const name = `${wanted as unknown as string}`;
       const file = name.startsWith(".") ? findFile(files, path, name) : null;
       if (file !== null) return run(file);
       const plain = name.startsWith("node:") ? name.slice(5) : name;
@@ -133,6 +135,8 @@ function findFile(
   }
   const path = parts.join("/");
   const candidates = ["", ".js", ".ts", ".json", "/index.js", "/index.ts"].map((end) => path + end);
+  // TypeScript's modules may name the file that they would be compiled to.
+  candidates.push(path.replace(/js$/, "ts"));
   return candidates.find((candidate) => Object.hasOwn(files, candidate)) ?? null;
 }
 

@@ -19,6 +19,7 @@ import { NOT_READY } from "./hook_call.ts";
 import { decodeHookCall } from "./hook_frames.ts";
 import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
+import { SourceMap } from "./source_map.ts";
 import { createConsole, createMeta } from "./meta.ts";
 import { createMetrics, declaredMetrics } from "./metrics.ts";
 import { readError } from "./plugin_error.ts";
@@ -27,11 +28,15 @@ const calls = new Calls();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
+const maps = new Map<string, SourceMap>();
 let log = new LogChannel(1, 1_000);
 
 function load(request: LoadRequest): LoadReport {
   log = new LogChannel(request.logLinesPerSecond, request.logLineLength);
   door.open(request);
+  for (const path of Object.keys(request.maps)) {
+    maps.set(path, new SourceMap(request.maps[path] as string));
+  }
   let exports: PluginExports = {};
   let metrics: LoadReport["metrics"] = {};
   for (const config of request.configs) {
@@ -151,7 +156,7 @@ function getterOf(prototype: object, name: string): (target: never) => unknown {
 harden((error) => {
   const { message, stack } = readError(error);
   log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });
-});
+}, maps);
 Object.defineProperty(globalThis, "RetryError", { value: RetryError });
 Object.defineProperty(globalThis, "fetch", {
   value: door.fetch,

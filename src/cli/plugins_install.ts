@@ -10,6 +10,7 @@ import { readFolder } from "../plugins/source/local_folder.ts";
 import type { PluginManifest } from "../plugins/source/manifest.ts";
 import type { PluginFiles } from "../plugins/source/plugin_files.ts";
 import { rawSource } from "../plugins/source/plugin_source.ts";
+import { checkPosthogVersion } from "../plugins/source/posthog_version.ts";
 import { printableLine } from "./command_output.ts";
 import { type CommandSession, type RunInSession, wholeNumber } from "./command_session.ts";
 import { chooseTeam } from "./teams.ts";
@@ -47,6 +48,7 @@ async function install(
 ): Promise<void> {
   const { config, database, output } = session;
   const { manifest, place } = await readPlugin(path, config.BASE_DIR ?? ".");
+  checkPosthogVersion(manifest.posthogVersion);
   const team = await chooseTeam(database, options.team);
   const { id, replaced } = await new InstalledPlugins(database).install(
     team.organizationId,

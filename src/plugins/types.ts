@@ -25,6 +25,8 @@ export interface PluginConfig {
 export interface PluginCode {
   /** Path inside the plugin → JavaScript (CommonJS) text. */
   readonly files: ReadonlyMap<string, string>;
+  /** Path → `mappings` of its source map; none for files that are as their author wrote them. */
+  readonly maps?: ReadonlyMap<string, string>;
   /** Which of `files` is the entry. */
   readonly main: string;
   /** Exported functions seen in the text are not known before loading; the fence reports them. */

@@ -8,6 +8,7 @@ import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/pl
 import type {
   PluginApi,
   PluginCapabilities,
+  PluginCode,
   PluginConfig,
   PluginFailure,
   PluginLogEntry,
@@ -25,6 +26,8 @@ export interface TestPlugin {
   readonly teamId?: number;
   readonly maxWorkers?: number;
   readonly files?: Readonly<Record<string, string>>;
+  /** Code that was built from what an author wrote, in place of `source` and `files`. */
+  readonly code?: PluginCode;
 }
 
 /** Running plugins and what they left behind. */
@@ -79,7 +82,7 @@ export function specOf(plugin: TestPlugin, id: number): PluginSpec {
     digest: `plugin ${name} ID ${id}`,
     organizationId: "00000000-0000-0000-0000-000000000001",
     isolatedConfigId: null,
-    code: {
+    code: plugin.code ?? {
       files: new Map(Object.entries({ "index.js": plugin.source, ...plugin.files })),
       main: "index.js",
       language: "javascript",

@@ -23,6 +23,7 @@ export function loadFrame(
     pluginName: spec.name,
     version: VERSION,
     files: Object.fromEntries(spec.code.files),
+    maps: Object.fromEntries(spec.code.maps ?? []),
     main: spec.code.main,
     configs: spec.configs.map((config) => ({
       id: config.id,

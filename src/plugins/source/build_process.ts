@@ -24,8 +24,9 @@ export type BuildAnswer =
   | {
     readonly ok: true;
     readonly source: Omit<LoadedSource, "code"> & {
-      readonly code: Omit<LoadedSource["code"], "files"> & {
+      readonly code: Omit<LoadedSource["code"], "files" | "maps"> & {
         readonly files: readonly (readonly [string, string])[];
+        readonly maps: readonly (readonly [string, string])[];
       };
     };
   }
@@ -99,7 +100,7 @@ export class BuildProcess implements AsyncDisposable {
     }
     if (!answer.ok) throw new PaddockError(answer.code, answer.message);
     const { code, ...rest } = answer.source;
-    return { ...rest, code: { ...code, files: new Map(code.files) } };
+    return { ...rest, code: { ...code, files: new Map(code.files), maps: new Map(code.maps) } };
   }
 }
 

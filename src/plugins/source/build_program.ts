@@ -11,11 +11,14 @@ for await (const line of createInterface({ input: process.stdin, crlfDelay: Infi
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 }
 
-async function build({ digest, version, archive, files }: BuildRequest): Promise<BuildAnswer> {
-  const content = archive === null ? new Map(files) : Buffer.from(archive, "base64");
+async function build(
+  { digest, version, archive, files: given }: BuildRequest,
+): Promise<BuildAnswer> {
+  const content = archive === null ? new Map(given) : Buffer.from(archive, "base64");
   try {
     const { code, ...rest } = await buildSource({ digest, version, content });
-    return { ok: true, source: { ...rest, code: { ...code, files: [...code.files] } } };
+    const [files, maps] = [[...code.files], [...code.maps ?? []]];
+    return { ok: true, source: { ...rest, code: { ...code, files, maps } } };
   } catch (error) {
     // A text so deep that the parser's stack ends is that text's fault as well.
     const isKnown = error instanceof PaddockError;

@@ -24,6 +24,8 @@ export interface PluginManifest {
   readonly fields: readonly ConfigField[];
   /** The form as it stands in the file, for `posthog_plugin.config_schema`. */
   readonly configSchema: unknown;
+  /** The versions of PostHog that it says it works with, as a range; or null. */
+  readonly posthogVersion: string | null;
   /** Hosts that it asks for; asking grants nothing. */
   readonly net: readonly string[];
   /** Processes that it can live with at most, as one that counts in memory needs one; or null. */
@@ -55,6 +57,7 @@ export function parseManifest(text: string, digest: string): PluginManifest {
     main: main ? main.replace(/^\.\//, "") : null,
     fields,
     configSchema: json.config ?? [],
+    posthogVersion: textOrNull(json.posthogVersion)?.trim() || null,
     net: netOf(json.permissions, fields, refuse),
     workers: workersOf(json.workers, refuse),
   };

@@ -81,7 +81,9 @@ export function rawSource(digest: string, content: Uint8Array | PluginFiles): Ra
  * @throws PaddockError PDK_PLUGIN_LOAD or PDK_PLUGIN_MANIFEST naming the plugin and the reason
  */
 export async function buildSource({ digest, content, version }: RawSource): Promise<LoadedSource> {
-  const files = content instanceof Uint8Array ? await unpackArchive(content, digest) : content;
+  const read = content instanceof Uint8Array ? await unpackArchive(content, digest) : content;
+  // Some editors begin a file with a byte order mark, which is no JSON and no code.
+  const files = new Map([...read].map(([path, text]) => [path, text.replace(/^\uFEFF/, "")]));
   const manifest = parseManifest(files.get("plugin.json") ?? "{}", digest);
   const candidates = manifest.main === null ? DEFAULT_MAINS : [manifest.main];
   const main = candidates.find((path) => files.has(path));
@@ -90,5 +92,6 @@ export async function buildSource({ digest, content, version }: RawSource): Prom
     throw new PaddockError("PDK_PLUGIN_LOAD", `Could not load ${wanted} for ${digest}!`);
   }
   const language = /\.[cm]?ts$/.test(main) ? "typescript" : "javascript";
-  return { code: { files: transpile(files, main, digest), main, language }, manifest, version };
+  const transpiled = transpile(files, main, digest);
+  return { code: { ...transpiled, main, language }, manifest, version };
 }

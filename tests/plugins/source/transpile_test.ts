@@ -19,7 +19,7 @@ function run(code: string, modules: Record<string, unknown> = {}): Record<string
 }
 
 const one = (path: string, text: string) =>
-  transpile(new Map([[path, text]]), path, "plugin X").get(path) as string;
+  transpile(new Map([[path, text]]), path, "plugin X").files.get(path) as string;
 
 Deno.test("types go, imports that are only types vanish, enums and classes work", () => {
   const code = one(
@@ -76,11 +76,46 @@ Deno.test("only what the entry requires is taken, whatever is in the other files
     ["tests/broken.test.ts", `this is no code`],
     ["package.json", `{}`],
   ]);
-  const transpiled = transpile(files, "src/index.ts", "plugin X");
+  const { files: transpiled, maps } = transpile(files, "src/index.ts", "plugin X");
   assert.deepEqual(
     [...transpiled.keys()].toSorted(),
     ["c.json", "plain.js", "src/b.ts", "src/deep/index.js", "src/index.ts"],
   );
+  // What is as it was written needs no map.
+  assert.deepEqual([...maps.keys()].toSorted(), ["src/b.ts", "src/index.ts"]);
+});
+
+Deno.test("modules stay sloppy, unless their author wanted them strict", () => {
+  const sloppy =
+    `import "a";\nexport function made() { undeclaredByModule = 1; return typeof undeclaredByModule }`;
+  const { made } = run(one("index.js", sloppy), { a: {} });
+  assert.equal((made as () => string)(), "number");
+  Reflect.deleteProperty(globalThis, "undeclaredByModule");
+  const strict = run(one("index.js", `"use strict";\n${sloppy}`), { a: {} });
+  assert.throws(strict.made as () => string, ReferenceError);
+});
+
+Deno.test("import() and export = need no other module syntax beside them", async () => {
+  const late = run(one("index.js", `exports.late = async () => (await import("a")).b`), {
+    a: { b: 7 },
+  });
+  assert.equal(await (late.late as () => Promise<number>)(), 7);
+  const assigned = one(
+    "index.ts",
+    `const plugin = { processEvent() { return 3 } };\nexport = plugin;`,
+  );
+  assert.deepEqual(Object.keys(run(assigned)), ["processEvent"]);
+});
+
+Deno.test("a module of TypeScript may be named as the file it would be compiled to", () => {
+  const files = new Map([
+    ["index.ts", `import { a } from "./lib/a.js"; export const b = a;`],
+    ["lib/a.ts", `export const a = 1;`],
+  ]);
+  assert.deepEqual([...transpile(files, "index.ts", "plugin X").files.keys()], [
+    "index.ts",
+    "lib/a.ts",
+  ]);
 });
 
 Deno.test("what cannot be parsed is refused with its file and line", () => {
