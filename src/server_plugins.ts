@@ -8,6 +8,7 @@ import { CaptureCalls } from "./plugins/api/capture_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
+import { RoutedCalls } from "./plugins/api/routed_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { breakerOptions } from "./plugins/breaker/breaker.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
@@ -68,6 +69,7 @@ export async function startPlugins(
     ? new PostgresPluginCache(database)
     : new RedisPluginCache(redisUrl);
   started.push("plugin cache", () => cache.close());
+  const stores = new StoredPluginApi(cache, new PluginStorage(database));
   const breakers = new Breakers(
     new BreakerTable(database),
     breakerOptions(config.TASK_TIMEOUT * 1000),
@@ -84,16 +86,13 @@ export async function startPlugins(
   const hosts: PluginHosts = new PluginHosts(hostOptions(config, instanceId), {
     log: pluginLog,
     reports,
-    api: new CaptureCalls(
-      new JobCalls(
-        new MetricCalls(
-          new StoredPluginApi(cache, new PluginStorage(database)),
-          deliveries.metrics,
-        ),
-        deliveries.jobs,
-      ),
-      deliveries.inbox,
-    ),
+    api: new RoutedCalls({
+      cache: stores,
+      storage: stores,
+      jobs: new JobCalls(deliveries.jobs),
+      metrics: new MetricCalls(deliveries.metrics),
+      "posthog.capture": new CaptureCalls(deliveries.inbox),
+    }),
     breakers,
     egress,
     refusals,
