@@ -4,10 +4,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "./config/config.ts";
 import type { JsonObject, RawEvent } from "./events/types.ts";
 import type { NewJob } from "./jobs/new_job.ts";
-import { CaptureCalls, DEPTH_PROPERTY } from "./plugins/api/capture_calls.ts";
+import { CaptureCalls } from "./plugins/api/capture_calls.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
+import { RoutedCalls } from "./plugins/api/routed_calls.ts";
 import { Breakers } from "./plugins/breaker/breakers.ts";
 import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
@@ -16,31 +17,19 @@ import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import type { HostTarget } from "./plugins/hosts/host_targets.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import type { LoadedSource } from "./plugins/source/plugin_source.ts";
-import { FixtureEndpoint, type SeenRequest } from "./plugins/trial/endpoint.ts";
+import { FixtureEndpoint } from "./plugins/trial/endpoint.ts";
 import type { Fixture } from "./plugins/trial/fixture.ts";
 import { MemoryPluginCache } from "./plugins/trial/memory_cache.ts";
+import {
+  countedBy,
+  jsonOrText,
+  shownEvent,
+  shownJob,
+  type TrialReport,
+} from "./plugins/trial/report.ts";
 import type { PluginLogEntry, PluginSpec } from "./plugins/types.ts";
 import { hostOptions } from "./server_plugins.ts";
 import type { StorageCommand } from "./stores/postgres/plugin_storage.ts";
-
-/** What a plugin did with a fixture, as the fixture's `expect` describes it. */
-export interface TrialReport {
-  /** Each as it left processEvent; null where it was dropped. */
-  readonly events: readonly (JsonObject | null)[];
-  /** What it printed: `LOG some text`. */
-  readonly logs: readonly string[];
-  /** Messages of what it threw. */
-  readonly errors: readonly string[];
-  /** Hosts that it was refused, as its log says. */
-  readonly refused: readonly string[];
-  /** What the fixture's web server was asked. */
-  readonly requests: readonly SeenRequest[];
-  readonly captured: readonly JsonObject[];
-  readonly jobs: readonly JsonObject[];
-  readonly cache: JsonObject;
-  readonly storage: JsonObject;
-  readonly metrics: JsonObject;
-}
 
 /** The only plugin, config, and team there are. */
 const ID = 1;
@@ -82,6 +71,9 @@ export async function runTrial(
   const storage = new Map(
     Object.entries(fixture.storage).map(([key, value]) => [key, JSON.stringify(value)]),
   );
+  const stores = new StoredPluginApi(cache, {
+    execute: (commands) => executeIn(storage, commands),
+  });
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts(hostOptions(config, "trial"), {
     log: { write: (entry) => log.push(entry) },
@@ -90,16 +82,15 @@ export async function runTrial(
       loaded: () => {},
       gaveUp: () => {},
     },
-    api: new CaptureCalls(
-      new JobCalls(
-        new MetricCalls(
-          new StoredPluginApi(cache, { execute: (commands) => executeIn(storage, commands) }),
-          metrics,
-        ),
-        { enqueue: (more) => Promise.resolve(void jobs.push(...more)) },
-      ),
-      { append: (more) => Promise.resolve(void captured.push(...more)) },
-    ),
+    api: new RoutedCalls({
+      cache: stores,
+      storage: stores,
+      jobs: new JobCalls({ enqueue: (more) => Promise.resolve(void jobs.push(...more)) }),
+      metrics: new MetricCalls(metrics),
+      "posthog.capture": new CaptureCalls({
+        append: (more) => Promise.resolve(void captured.push(...more)),
+      }),
+    }),
     breakers: new Breakers(null),
     egress,
     refusals: new EgressRefusals(null),
@@ -275,37 +266,6 @@ function executeIn(
     else storage.delete(command.key);
     return null;
   }));
-}
-
-function shownEvent({ data }: RawEvent): JsonObject {
-  const { [DEPTH_PROPERTY]: _, ...properties } = data.properties as JsonObject;
-  return { ...data, properties };
-}
-
-/** The numbers of the event that metrics are sent as. */
-function countedBy(events: readonly RawEvent[]): JsonObject {
-  const { $lib: _, plugin_id: _id, plugin_name: _name, ...numbers } =
-    (events[0]?.data.properties ?? {}) as JsonObject;
-  return numbers;
-}
-
-function shownJob(job: NewJob): JsonObject {
-  const { dueAtMs, dueInMs } = job;
-  return {
-    ...(job.kind === "plugin"
-      ? { job: job.name, payload: job.payload === null ? null : JSON.parse(job.payload) }
-      : { job: job.kind }),
-    ...(dueAtMs === undefined ? {} : { runAt: new Date(dueAtMs).toISOString() }),
-    ...(dueInMs === undefined ? {} : { runInMs: dueInMs }),
-  };
-}
-
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function bytesOf(value: unknown): Uint8Array {

@@ -9,8 +9,9 @@ import { readFolder } from "../plugins/source/local_folder.ts";
 import { type LoadedSource, rawSource } from "../plugins/source/plugin_source.ts";
 import { changes } from "../plugins/trial/difference.ts";
 import { type Fixture, parseFixture } from "../plugins/trial/fixture.ts";
-import { runTrial, type TrialReport } from "../server_trial.ts";
+import type { TrialReport } from "../plugins/trial/report.ts";
 import { failuresOf } from "../plugins/trial/verdict.ts";
+import { runTrial } from "../server_trial.ts";
 import { configureLogging } from "../telemetry/log.ts";
 import { type CommandOutput, printable } from "./command_output.ts";
 
