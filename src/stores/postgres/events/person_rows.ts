@@ -97,16 +97,17 @@ export async function lockRows(tx: Queryable, ids: readonly number[]): Promise<v
 }
 
 /**
- * Writes the changes. False when somebody else gave a new distinct id to a person meanwhile: the
- * caller rolls back to before and folds again over what is there now.
+ * Writes the changes. Resolves with the row ids of the persons created, by uuid; null when somebody
+ * else gave a new distinct id to a person meanwhile: the caller rolls back to before and folds again
+ * over what is there now.
  */
 export async function applyChanges(
   tx: Queryable,
   changes: PersonChanges,
   snapshot: PersonSnapshot,
-): Promise<boolean> {
+): Promise<ReadonlyMap<string, number> | null> {
   const idsByUuid = await insertCreated(tx, changes.created);
-  if (!await insertIds(tx, changes, idsByUuid)) return false;
+  if (!await insertIds(tx, changes, idsByUuid)) return null;
   if (changes.merged.length > 0) {
     const from = changes.merged.map(({ id }) => id);
     const into = changes.merged.map((merge) => merge.into.id ?? idsByUuid.get(merge.into.uuid));
@@ -115,7 +116,7 @@ export async function applyChanges(
     await tx.query(deletePersons, [from]);
   }
   if (changes.updated.length > 0) await update(tx, changes, snapshot);
-  return true;
+  return idsByUuid;
 }
 
 async function insertCreated(
