@@ -295,6 +295,21 @@ export const SETTINGS = {
     { min: 1048576, integer: true },
   ),
   DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
+  MMDB_FILE: text(
+    "Plugins",
+    null,
+    "GeoIP database (.mmdb), relative to BASE_DIR; none takes the one in posthog_pluginattachment.",
+  ),
+  MMDB_DOWNLOAD: boolean(
+    "Plugins",
+    false,
+    "Download a GeoIP database where there is none, or it is older than 45 days.",
+  ),
+  MMDB_DOWNLOAD_URL: text(
+    "Plugins",
+    "https://mmdb.posthog.net/",
+    "Where from, with MMDB_DOWNLOAD: a City database (.mmdb), plain or compressed by Brotli.",
+  ),
   INTERNAL_MMDB_SERVER_PORT: number(
     "Plugins",
     0,
