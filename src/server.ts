@@ -35,6 +35,7 @@ import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
@@ -135,6 +136,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     presence,
     hurry: hurry.signal,
   }, started);
+  startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
