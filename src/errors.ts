@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   ),
   PDK_PLUGIN_LOAD: entry("plugin", "Correct the plugin's code or archive and install it again."),
   PDK_PLUGIN_MANIFEST: entry("plugin", "Correct plugin.json and install the plugin again."),
+  PDK_FIXTURE_INVALID: entry("usage", "docs/plugins.md says what a fixture may hold."),
+  PDK_FIXTURE_FAILED: entry("plugin", "Correct the plugin, or what its fixture expects."),
   PDK_PLUGIN_FAILED: entry("plugin", "See the plugin's log: 'paddock plugins logs'."),
   PDK_PLUGIN_TIMEOUT: entry("plugin", "Make the plugin faster, or raise TASK_TIMEOUT."),
   PDK_PLUGIN_CRASHED: entry("plugin", "The plugin's process died; its log says how."),

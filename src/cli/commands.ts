@@ -46,7 +46,7 @@ function createProgram(environment: Environment, output: CommandOutput): Command
       writeErr: (text) => output.complain(text.trimEnd()),
     });
   const run = sessionsOf(environment, output);
-  addPluginCommands(program, run);
+  addPluginCommands(program, run, environment, output);
   addEventCommands(program, run);
   addTeamCommands(program, run);
   addDeadLetterCommands(program, run);
