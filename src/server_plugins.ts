@@ -19,7 +19,7 @@ import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
 import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
-import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
+import { PluginHosts, type PluginHostsOptions } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
@@ -86,28 +86,7 @@ export async function startPlugins(
   started.push("plugin refusals", () => refusals.close());
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   started.push("egress gateway", () => egress.stop());
-  const hosts: PluginHosts = new PluginHosts({
-    runtime: RUNTIME_FOLDER,
-    taskTimeoutMs: config.TASK_TIMEOUT * 1000,
-    tasksPerWorker: config.TASKS_PER_WORKER,
-    limits: {
-      heapMb: config.PLUGIN_HEAP_MB,
-      dataMb: config.PLUGIN_DATA_MB,
-      nice: config.PLUGIN_NICE,
-    },
-    logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
-    logLineLength: config.PLUGIN_LOG_LINE_LENGTH,
-    idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
-    workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
-    slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
-    startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
-    egress: {
-      requests: config.PLUGIN_REQUESTS_IN_FLIGHT,
-      requestMs: config.PLUGIN_REQUEST_SECONDS * 1000,
-      bytesPerMinute: config.PLUGIN_TRAFFIC_MB_PER_MINUTE * 1024 * 1024,
-    },
-    instanceId,
-  }, {
+  const hosts: PluginHosts = new PluginHosts(hostOptions(config, instanceId), {
     log: pluginLog,
     reports,
     api: new RoutedCalls({
@@ -159,4 +138,30 @@ export async function startPlugins(
     );
   }
   return hosts;
+}
+
+/** What the configuration says of plugin processes. */
+export function hostOptions(config: Config, instanceId: string): PluginHostsOptions {
+  return {
+    runtime: RUNTIME_FOLDER,
+    taskTimeoutMs: config.TASK_TIMEOUT * 1000,
+    tasksPerWorker: config.TASKS_PER_WORKER,
+    limits: {
+      heapMb: config.PLUGIN_HEAP_MB,
+      dataMb: config.PLUGIN_DATA_MB,
+      nice: config.PLUGIN_NICE,
+    },
+    logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
+    logLineLength: config.PLUGIN_LOG_LINE_LENGTH,
+    idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
+    workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
+    slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
+    startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
+    egress: {
+      requests: config.PLUGIN_REQUESTS_IN_FLIGHT,
+      requestMs: config.PLUGIN_REQUEST_SECONDS * 1000,
+      bytesPerMinute: config.PLUGIN_TRAFFIC_MB_PER_MINUTE * 1024 * 1024,
+    },
+    instanceId,
+  };
 }
