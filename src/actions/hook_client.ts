@@ -47,9 +47,7 @@ export class HookClient {
         return { kind: "refused", reason: error.message };
       }
       const isLate = error instanceof Error && /^(AbortError|TimeoutError)$/.test(error.name);
-      const reason = isLate
-        ? `no answer within ${this.#timeoutMs / 1000} s`
-        : errorMessage(error);
+      const reason = isLate ? `no answer within ${this.#timeoutMs / 1000} s` : errorMessage(error);
       return { kind: "failed", reason };
     }
   }

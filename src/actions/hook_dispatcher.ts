@@ -8,8 +8,7 @@ import type { PluginEvent } from "../events/types.ts";
 import type { NewHookJob } from "../jobs/new_job.ts";
 import { Backoff } from "../pipeline/backoff.ts";
 import { Wakeups } from "../pipeline/wakeups.ts";
-import type { ActionCatalog } from "./action_catalog.ts";
-import { type HookPerson, restHookBody, webhookBody } from "./hook_message.ts";
+import { type HookPerson, type MessageAction, restHookBody, webhookBody } from "./hook_message.ts";
 
 /** An event that matched actions with hooks, as it was kept. */
 export interface HookedMatch {
@@ -27,8 +26,10 @@ export interface RestHook {
   readonly teamId: number;
 }
 
-/** Who is to be told now. */
+/** Who is to be told now, read with the matches: another server may have matched them. */
 export interface HookTargets {
+  /** Those that go to their team's webhook, by id. */
+  readonly actions: ReadonlyMap<number, MessageAction>;
   /** Team → the address of its webhook. */
   readonly webhooks: ReadonlyMap<number, string>;
   readonly restHooks: readonly RestHook[];
@@ -45,22 +46,26 @@ export interface KeptMatches {
   ): Promise<boolean>;
 }
 
+export interface HookDispatcherOptions {
+  /** For links in messages about events that name none. */
+  readonly siteUrl: string | null;
+  /** How often each request is tried. */
+  readonly attempts: number;
+}
+
 const POLL_MS = 1_000;
 
 export class HookDispatcher {
   readonly #kept: KeptMatches;
-  readonly #catalog: ActionCatalog;
-  readonly #siteUrl: string | null;
+  readonly #options: HookDispatcherOptions;
   readonly #stop = new AbortController();
   readonly #news = new Wakeups();
   readonly #log = getLogger(["paddock", "actions"]);
   #running: Promise<void> | null = null;
 
-  /** @param siteUrl for links in messages about events that name none */
-  constructor(kept: KeptMatches, catalog: ActionCatalog, siteUrl: string | null) {
+  constructor(kept: KeptMatches, options: HookDispatcherOptions) {
     this.#kept = kept;
-    this.#catalog = catalog;
-    this.#siteUrl = siteUrl;
+    this.#options = options;
   }
 
   start(): void {
@@ -94,17 +99,20 @@ export class HookDispatcher {
     }
   }
 
-  #jobs(matches: readonly HookedMatch[], { webhooks, restHooks }: HookTargets): NewHookJob[] {
+  #jobs(
+    matches: readonly HookedMatch[],
+    { actions, webhooks, restHooks }: HookTargets,
+  ): NewHookJob[] {
+    const { siteUrl: ownSiteUrl, attempts } = this.#options;
     const jobs: NewHookJob[] = [];
     for (const { event, person, actionIds } of matches) {
       const teamId = event.team_id;
-      const actions = this.#catalog.ofTeam(teamId);
       for (const actionId of actionIds) {
-        const common = { kind: "hook" as const, teamId, actionId };
-        const action = actions.find(({ id }) => id === actionId);
+        const common = { kind: "hook" as const, teamId, actionId, attempts };
+        const action = actions.get(actionId);
         const webhook = webhooks.get(teamId);
-        if (action?.postToSlack && webhook !== undefined) {
-          const siteUrl = event.site_url ?? this.#siteUrl;
+        if (action !== undefined && webhook !== undefined) {
+          const siteUrl = event.site_url ?? ownSiteUrl;
           const body = webhookBody(webhook, { action, event, person, siteUrl });
           jobs.push({ ...common, name: "webhook", target: webhook, hookId: null, body });
         }

@@ -57,7 +57,9 @@ export class HookJobs {
 
   #retry(job: StoredHookJob, reason: string, attempt: number): JobVerdict {
     if (attempt >= this.#policy.attempts) {
-      this.#log.warn`${named(job)} was not told in ${attempt} tries, the job is kept for 'paddock jobs retry': ${reason}`;
+      this.#log.warn`${
+        named(job)
+      } was not told in ${attempt} tries, the job is kept for 'paddock jobs retry': ${reason}`;
     }
     return again(reason, waitSeconds(this.#policy, attempt));
   }

@@ -29,6 +29,9 @@ interface Part {
 export type Selector = readonly (readonly Part[])[];
 
 const MAX_LENGTH = 5_000;
+const MAX_PARTS = 100;
+/** So many elements are looked at, from the innermost outwards: no real page nests deeper. */
+const MAX_PATH = 1_000;
 
 /** Names: letters, digits, `-`, `_`, everything beyond ASCII, and anything behind a backslash. */
 const NAME = /(?:[A-Za-z0-9_-]|[^\0-\x7f]|\\.)+/y;
@@ -47,7 +50,7 @@ export function parseSelector(text: string): Selector | null {
   for (let at = 0; at < source.length;) {
     const { part, end } = readPart(source, at, isChild);
     if (part === null) return null;
-    parts.push(part);
+    if (parts.push(part) > MAX_PARTS) return null;
     at = end;
     if (at === source.length) break;
     const combinator = matchAt(COMBINATOR, source, at);
@@ -140,7 +143,7 @@ function valueOf(text: string): string {
 
 /** Whether any element of the path, which is given innermost first, is one the selector means. */
 export function matchesSelector(elements: readonly Element[], selector: Selector): boolean {
-  const outermostFirst = elements.toReversed();
+  const outermostFirst = elements.slice(0, MAX_PATH).reverse();
   return selector.some((parts) => matchesParts(outermostFirst, parts));
 }
 

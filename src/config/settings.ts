@@ -440,6 +440,35 @@ export const SETTINGS = {
     { min: 1 },
   ),
   CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
+  SITE_URL: text(
+    "Actions",
+    null,
+    "Address of PostHog's application, for links in webhook messages about events that name none.",
+  ),
+  HOOK_NET_GRANTS: list(
+    "Actions",
+    [],
+    "Private addresses that webhooks and REST hooks may reach: address or address:port.",
+  ),
+  HOOK_TIMEOUT_SECONDS: number("Actions", 10, "Seconds that one request to a hook may take.", {
+    min: 0.1,
+  }),
+  HOOK_CONCURRENCY: number("Actions", 20, "Requests to hooks that a server makes at a time.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_ATTEMPTS: number("Actions", 10, "How often a hook that does not answer is tried.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_RETRY_SECONDS: number(
+    "Actions",
+    5,
+    "The first wait before a hook is tried again; each is twice the one before.",
+    { min: 0 },
+  ),
   LOG_LEVEL: choice(
     "Observability",
     "info",

@@ -1,5 +1,6 @@
 /** Webhooks of teams and REST hooks of actions. */
 import type { HookTargets, RestHook } from "../../actions/hook_dispatcher.ts";
+import type { MessageAction } from "../../actions/hook_message.ts";
 import type { HookedRows } from "../../actions/hook_index.ts";
 import type { Queryable } from "./database.ts";
 
@@ -35,6 +36,11 @@ export class Hooks {
     teamIds: readonly number[],
     actionIds: readonly number[],
   ): Promise<HookTargets> {
+    const actions = await this.#database.query<MessageAction>(
+      `SELECT id, name, slack_message_format AS "slackMessageFormat" FROM posthog_action
+       WHERE id = ANY ($1::int[]) AND post_to_slack AND NOT deleted`,
+      [actionIds],
+    );
     const webhooks = await this.#database.query<{ id: number; webhook: string }>(
       `SELECT id, slack_incoming_webhook AS webhook FROM posthog_team
        WHERE id = ANY ($1::int[]) AND slack_incoming_webhook <> ''`,
@@ -51,7 +57,11 @@ export class Hooks {
        ORDER BY hook.id`,
       [actionIds, ACTION_PERFORMED],
     );
-    return { webhooks: new Map(webhooks.map(({ id, webhook }) => [id, webhook])), restHooks };
+    return {
+      actions: new Map(actions.map((action) => [action.id, action])),
+      webhooks: new Map(webhooks.map(({ id, webhook }) => [id, webhook])),
+      restHooks,
+    };
   }
 
   /** Forgets a REST hook whose receiver is gone. */

@@ -25,9 +25,17 @@ export type MatchedActions = ReadonlyMap<PreparedEvent, readonly number[]>;
 
 export class ActionRows {
   readonly #matching: ActionMatching;
+  readonly #onKept: () => void;
 
-  constructor(matching: ActionMatching) {
+  /** @param onKept called when something was kept for hooks and it was committed */
+  constructor(matching: ActionMatching, onKept: () => void) {
     this.#matching = matching;
+    this.#onKept = onKept;
+  }
+
+  /** Says that what was kept for hooks is committed, so that nobody has to find out by looking. */
+  committed(): void {
+    this.#onKept();
   }
 
   /**

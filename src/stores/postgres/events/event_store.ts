@@ -6,12 +6,13 @@ import type { KnownDefinitions } from "../../../events/definitions.ts";
 import type { DeadLetter } from "../../../events/dead_letter.ts";
 import { type GroupTypeIndex, withGroupProperties } from "../../../events/groups.ts";
 import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
-import type { PersonChanges, PersonSnapshot } from "../../../events/persons.ts";
+import type { PersonChanges, PersonSnapshot, SeenPerson } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
 import { jsonbArray, textArray } from "../binary_arrays.ts";
 import { type Database, isTransient, type Queryable } from "../database.ts";
 import type { GroupTypes } from "../group_types.ts";
+import type { ActionRows } from "./action_rows.ts";
 import claimEvents from "./claim_events.sql" with { type: "text" };
 import { DefinitionRows } from "./definition_rows.ts";
 import { ElementRows } from "./element_rows.ts";
@@ -48,6 +49,7 @@ export interface PostgresEventStoreParts {
   readonly outbox: OutboxSink;
   readonly groupTypes: GroupTypes;
   readonly definitions: KnownDefinitions;
+  readonly actions: ActionRows;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -83,32 +85,25 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      const { outbox, groupTypes } = this.#parts;
+      const { outbox, groupTypes, actions } = this.#parts;
       // On its own: an index that was given out stays, whatever becomes of this batch.
       const indexOf = await groupTypes.indexes(events);
-      const { fresh, outgoing } = await this.#parts.database.transaction(async (tx) => {
+      const { fresh, outgoing, hasHooked } = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
-        if (fresh.length > 0) {
-          await this.#writePersons(tx, fresh);
-          await this.#groups.write(tx, fresh, indexOf);
-          await this.#definitions.write(tx, fresh);
-          await this.#elements.write(tx, fresh);
-          await this.#firstEvents.write(tx, fresh);
-          await writeEvents(tx, fresh, indexOf);
-          await writeRecordings(tx, fresh);
-        }
+        const hasHooked = fresh.length > 0 && await this.#writeRows(tx, fresh, indexOf);
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
         // Last, as readers of the outbox wait for whoever has written to it.
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
-        return { fresh, outgoing };
+        return { fresh, outgoing, hasHooked };
       });
       for (const rows of [this.#definitions, this.#elements, this.#firstEvents]) {
         rows.committed(fresh);
       }
       if (outgoing.length > 0) outbox.committed();
+      if (hasHooked) actions.committed();
       return { stored: fresh.length, repeated: events.length - fresh.length };
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
@@ -124,7 +119,33 @@ export class PostgresEventStore {
     }
   }
 
-  async #writePersons(tx: Queryable, events: readonly PreparedEvent[]): Promise<void> {
+  /** Resolves with whether hooks are to be told of any of the events. */
+  async #writeRows(
+    tx: Queryable,
+    events: readonly PreparedEvent[],
+    indexOf: GroupTypeIndex,
+  ): Promise<boolean> {
+    const { actions } = this.#parts;
+    const { seen, idsByUuid } = await this.#writePersons(tx, events);
+    await this.#groups.write(tx, events, indexOf);
+    await this.#definitions.write(tx, events);
+    await this.#elements.write(tx, events);
+    await this.#firstEvents.write(tx, events);
+    const { matched, hasHooked } = await actions.match(tx, seen, idsByUuid);
+    const rows = events.filter((event) => event.recording === null);
+    const ids = await insertRows(tx, rows, indexOf, matched.size > 0);
+    await actions.write(tx, matched, rows, ids);
+    await writeRecordings(tx, events);
+    return hasHooked;
+  }
+
+  async #writePersons(
+    tx: Queryable,
+    events: readonly PreparedEvent[],
+  ): Promise<{
+    readonly seen: readonly SeenPerson[];
+    readonly idsByUuid: ReadonlyMap<string, number>;
+  }> {
     const { fold, newUuid } = this.#parts;
     const touched = touchedIds(events);
     const locked = new Set<number>();
@@ -140,7 +161,8 @@ export class PostgresEventStore {
       }
       const inserts = changes.created.length + changes.addedIds.length > 0;
       if (inserts) await tx.query("SAVEPOINT fold");
-      if (await applyChanges(tx, changes, snapshot)) return;
+      const idsByUuid = await applyChanges(tx, changes, snapshot);
+      if (idsByUuid !== null) return { seen: changes.seen, idsByUuid };
       await tx.query("ROLLBACK TO SAVEPOINT fold");
     }
     throw new PaddockError(
@@ -166,14 +188,18 @@ async function claim(
   return events.filter((event) => granted.delete(event.claim));
 }
 
-async function writeEvents(
+/** Resolves with the ids of the rows, in their order, where they are asked for. */
+async function insertRows(
   tx: Queryable,
-  events: readonly PreparedEvent[],
+  rows: readonly PreparedEvent[],
   indexOf: GroupTypeIndex,
-): Promise<void> {
-  const rows = events.filter((event) => event.recording === null);
-  if (rows.length === 0) return;
-  await tx.query({ name: "insert_events", text: insertEvents }, [
+  wantsIds: boolean,
+): Promise<number[]> {
+  if (rows.length === 0) return [];
+  const statement = wantsIds
+    ? { name: "insert_events_for_ids", text: `${insertEvents} RETURNING id` }
+    : { name: "insert_events", text: insertEvents };
+  const inserted = await tx.query<{ id: number }>(statement, [
     textArray(rows.map((event) => event.name)),
     textArray(rows.map((event) => event.distinctId)),
     jsonbArray(rows.map((event) => propertiesOf(event, indexOf))),
@@ -182,6 +208,7 @@ async function writeEvents(
     jsonbArray(rows.map((event) => event.elements?.json ?? null)),
     textArray(rows.map((event) => event.elements?.hash ?? null)),
   ]);
+  return inserted.map(({ id }) => Number(id));
 }
 
 function propertiesOf(
