@@ -66,6 +66,12 @@ export const SETTINGS = {
     "Connections to Postgres at most, beside those of the writers.",
     { min: 1, max: 1000, integer: true },
   ),
+  DATABASE_TIMEOUT_SECONDS: number(
+    "Postgres",
+    60,
+    "A statement that has no answer for so long is given up with its connection, and done again; 0 waits.",
+    { min: 0 },
+  ),
   REDIS_URL: text(
     "Redis",
     "redis://localhost",

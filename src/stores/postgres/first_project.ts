@@ -29,7 +29,7 @@ export async function createFirstProject(database: Database): Promise<Project | 
       PLUGINS_ACCESS_ROOT,
     ]);
     return await createProject(tx, organizationId, "My project");
-  });
+  }, "patient");
 }
 
 /** A project with an API key of its own, in an organization that exists. */
