@@ -20,4 +20,5 @@ VOLUME /var/lib/paddock
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
   CMD ["deno", "run", "--quiet", "--frozen", "-P=server", "main.ts", "--healthcheck"]
-ENTRYPOINT ["deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=8", "main.ts"]
+# The image's tini reaps the processes that plugins ran in, and hands signals on.
+ENTRYPOINT ["/tini", "--", "deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=8", "main.ts"]
