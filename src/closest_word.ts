@@ -4,7 +4,7 @@ import { distance } from "fastest-levenshtein";
 export function didYouMean(typed: string, words: readonly string[]): string {
   const [closest] = words
     .map((word) => ({ word, off: distance(typed.toLowerCase(), word.toLowerCase()) }))
-    .filter(({ word, off }) => off <= Math.max(1, Math.floor(word.length / 3)))
+    .filter(({ word, off }) => off <= Math.max(1, Math.ceil(word.length * 0.4)))
     .toSorted((one, other) => one.off - other.off);
   return closest === undefined ? "" : ` (did you mean '${closest.word}'?)`;
 }

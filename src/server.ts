@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
+import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
 import { healthReport } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
@@ -21,6 +22,7 @@ import type { Source } from "./sources/source.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
+import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
@@ -35,6 +37,7 @@ import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
@@ -135,12 +138,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     presence,
     hurry: hurry.signal,
   }, started);
+  startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
     teams,
     chains,
     deliveries: targets,
+    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
   });
 
@@ -210,19 +215,22 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store">,
+  parts: Omit<PipelineParts, "store" | "definitions">,
 ): Pipeline {
   const { database } = storage;
+  const definitions = new KnownDefinitions();
   const store = new PostgresEventStore({
     database,
     fold: foldPersons,
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    groupTypes: new GroupTypes(database),
+    definitions,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store }, {
+  return new Pipeline({ ...parts, store, definitions }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

@@ -5,6 +5,7 @@ export const COMMANDS: readonly string[] = [
   "teams",
   "dead-letters",
   "jobs",
+  "forget",
   "completion",
 ];
 

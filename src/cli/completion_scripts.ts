@@ -17,7 +17,7 @@ export const COMPLETION_SCRIPTS: Readonly<Record<string, string>> = {
 complete -F _paddock paddock`,
   zsh: `#compdef paddock
 _paddock() {
-  local line files=0
+  local line files=0 ret=1
   local -a found
   for line in "\${(@f)$(paddock complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}"; do
     case $line in
@@ -25,8 +25,9 @@ _paddock() {
       ?*) found+=("\${\${line%%$'\\t'*}//:/\\\\:}:\${line#*$'\\t'}") ;;
     esac
   done
-  (( $#found )) && _describe paddock found
-  (( files )) && _files
+  (( $#found )) && _describe paddock found && ret=0
+  (( files )) && _files && ret=0
+  return ret
 }
 compdef _paddock paddock`,
   fish: `function __paddock_complete

@@ -14,11 +14,12 @@ Flags:
 
 Commands (each has a --help):
   plugins          new, install, list, show, enable, disable, order, grant, revoke, grants, logs,
-                   states, reset, upgrade, uninstall
+                   states, reset, test, run, upgrade, uninstall
   events           print recent events
   teams            list, create, token: projects and their API keys
-  dead-letters     list and show what could not be stored
+  dead-letters     list, show, replay and purge what could not be stored
   jobs             list and retry plugins' jobs and failed exports
+  forget           delete a visitor's traces in dead letters, plugins' errors and logs
   completion       print what makes bash, zsh or fish complete all of these
 
 Settings are environment variables.

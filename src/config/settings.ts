@@ -183,6 +183,12 @@ export const SETTINGS = {
     "How many days a stored event is remembered, so that a repeat is recognised.",
     { min: 1, max: 366, integer: true },
   ),
+  DEAD_LETTER_RETENTION_DAYS: number(
+    "Pipeline",
+    30,
+    "Dead letters are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
   DISTINCT_ID_LRU_SIZE: number(
     "Pipeline",
     10000,
@@ -246,6 +252,18 @@ export const SETTINGS = {
     500,
     "Events that may wait for a plugin in the slow lane; when there are more, all pass it by.",
     { min: 1, integer: true },
+  ),
+  PLUGIN_LOG_RETENTION_DAYS: number(
+    "Plugins",
+    7,
+    "Lines of plugins' logs are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
+  PLUGIN_ERROR_RETENTION_DAYS: number(
+    "Plugins",
+    30,
+    "The last error of a plugin config is deleted after so many days; 0 keeps it.",
+    { min: 0 },
   ),
   PLUGIN_REQUESTS_IN_FLIGHT: number(
     "Plugins",

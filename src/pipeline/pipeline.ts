@@ -12,7 +12,7 @@ import { InFlightBatch } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
-import { prepareEvent, type TeamRules } from "./prepare.ts";
+import { type DefinitionIndex, prepareEvent, type TeamRules } from "./prepare.ts";
 import { Transform, type Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
 import { type WriteItem, WriteQueue } from "./write_queue.ts";
@@ -24,11 +24,19 @@ export interface TeamLookup {
   byIds(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules>>;
 }
 
+/** What the pipeline asks about actions. */
+export interface ActionIntents {
+  /** Whether the team has any. */
+  isWatched(teamId: number): boolean;
+}
+
 export interface PipelineParts {
   readonly store: EventStore;
   readonly teams: TeamLookup;
   readonly chains: PluginChains;
   readonly deliveries: DeliveryIntents;
+  readonly definitions: DefinitionIndex;
+  readonly actions: ActionIntents;
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
 }
@@ -215,7 +223,14 @@ export class Pipeline {
       return null;
     }
     try {
-      const prepared = prepareEvent(event, decoded.claim, team, marks);
+      const { definitions, actions } = this.#parts;
+      const prepared = prepareEvent(event, {
+        claim: decoded.claim,
+        team,
+        marks,
+        definitions,
+        hasActions: actions.isWatched(event.team_id),
+      });
       const deadLetter = (error: unknown) => ({
         ...deadLetterOf(source, decoded.item, error),
         step: "write",

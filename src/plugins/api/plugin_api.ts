@@ -32,10 +32,10 @@ const MAX_STORAGE_VALUE = 10 * 1024 * 1024;
 
 export class StoredPluginApi implements PluginApi {
   readonly #cache: PluginCache;
-  readonly #storage: PluginStorage;
+  readonly #storage: Pick<PluginStorage, "execute">;
   readonly #log = getLogger(["paddock", "plugins"]);
 
-  constructor(cache: PluginCache, storage: PluginStorage) {
+  constructor(cache: PluginCache, storage: Pick<PluginStorage, "execute">) {
     this.#cache = cache;
     this.#storage = storage;
   }

@@ -156,7 +156,8 @@ function command(port: number): Deno.Command {
       "run",
       "--quiet",
       "--no-prompt",
-      "--no-lock",
+      // By the lock file, as without it Deno asks the registry which versions there are.
+      "--frozen",
       "--cached-only",
       "--no-remote",
       "--allow-net",

@@ -171,7 +171,8 @@ function command(heapMb: number): Deno.Command {
       "run",
       "--quiet",
       "--no-prompt",
-      "--no-lock",
+      // By the lock file, as without it Deno asks the registry which versions there are.
+      "--frozen",
       "--cached-only",
       "--no-remote",
       `--v8-flags=--max-old-space-size=${heapMb}`,
