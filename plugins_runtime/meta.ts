@@ -15,6 +15,7 @@ export interface Meta {
   readonly attachments: Record<string, unknown>;
   readonly cache: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly storage: Record<string, (...args: never[]) => Promise<unknown>>;
+  readonly geoip: { locate(ip: string): Promise<unknown> };
   readonly jobs: Record<string, (payload?: unknown) => JobControls>;
   /** Set once the plugin's code has said what it counts, and before any of its functions is called. */
   metrics: Record<string, unknown>;
@@ -58,6 +59,7 @@ export function createMeta(config: LoadConfig, calls: Calls): Meta {
         value === undefined ? call("storage.del")(key) : call("storage.set")(key, value),
       del: call("storage.del"),
     },
+    geoip: { locate: call("geoip.locate") },
     jobs: createJobs(call("jobs.enqueue")),
     metrics: {},
   };

@@ -1,6 +1,6 @@
 /** Events out of a Kafka topic, as a member of a consumer group. */
 import { getLogger } from "@logtape/logtape";
-import { errorMessage, PaddockError } from "../../errors.ts";
+import { errorMessage, type PaddockError } from "../../errors.ts";
 import type { GroupMemberEvents, KafkaRecord } from "../../stores/kafka/group_member.ts";
 import type { ReceivedBatch, ReceivedItem, Source, TakeLimit } from "../source.ts";
 import { parseRecord } from "./message.ts";
