@@ -16,6 +16,7 @@ export interface Meta {
   readonly cache: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly storage: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly utils: Record<string, Record<string, (...args: never[]) => Promise<unknown>>>;
+  readonly geoip: { locate(ip: string): Promise<unknown> };
   readonly jobs: Record<string, (payload?: unknown) => JobControls>;
   /** Set once the plugin's code has said what it counts, and before any of its functions is called. */
   metrics: Record<string, unknown>;
@@ -65,6 +66,7 @@ export function createMeta(config: LoadConfig, calls: Calls): Meta {
         increment: (key: unknown, by: number = 1) => call("storage.increment")(key, by),
       },
     },
+    geoip: { locate: call("geoip.locate") },
     jobs: createJobs(call("jobs.enqueue")),
     metrics: {},
   };

@@ -47,6 +47,10 @@ export const ERROR_CODES = {
   PDK_ROW_REFUSED: entry("data", "Postgres refused this row; the reason has its words."),
   PDK_JOB_UNSUPPORTED: entry("data", "Add 'graphile' to JOB_QUEUES: there is no job queue."),
   PDK_JOB_INVALID: entry("data", "Correct what starts the job; the reason says what is wrong."),
+  PDK_REPLAY_REFUSED: entry(
+    "data",
+    "Those that stay are as they were; 'dead-letters show' has them.",
+  ),
   PDK_PLUGIN_LOAD: entry("plugin", "Correct the plugin's code or archive and install it again."),
   PDK_PLUGIN_MANIFEST: entry("plugin", "Correct plugin.json and install the plugin again."),
   PDK_FIXTURE_INVALID: entry("usage", "docs/plugins.md says what a fixture may hold."),

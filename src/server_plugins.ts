@@ -5,6 +5,7 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
 import { CaptureCalls } from "./plugins/api/capture_calls.ts";
+import { GeoIpCalls, type Locator } from "./plugins/api/geoip_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
@@ -51,6 +52,8 @@ export interface PluginDeliveries {
   readonly inbox: Inbox;
   /** What plugins count. */
   readonly metrics: PluginMetrics;
+  /** Who knows where addresses are. */
+  readonly geoip: Locator;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -94,6 +97,7 @@ export async function startPlugins(
       storage: stores,
       jobs: new JobCalls(deliveries.jobs),
       metrics: new MetricCalls(deliveries.metrics),
+      geoip: new GeoIpCalls(deliveries.geoip),
       "posthog.capture": new CaptureCalls(deliveries.inbox),
     }),
     breakers,

@@ -6,11 +6,18 @@ export interface CommandOutput {
   print(text: string): void;
   /** The same for standard error. */
   complain(text: string): void;
+  /** Writes over the last line of standard error; only where that is a terminal. */
+  readonly redraw?: (text: string) => void;
 }
+
+const encoder = new TextEncoder();
 
 export const CONSOLE_OUTPUT: CommandOutput = {
   print: (text) => console.log(text),
   complain: (text) => console.error(text),
+  ...Deno.stderr.isTerminal()
+    ? { redraw: (text: string) => void Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`)) }
+    : {},
 };
 
 // Everything but tab and line feed; the C1 range is included as some terminals obey it.

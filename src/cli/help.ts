@@ -16,8 +16,9 @@ Commands (each has a --help):
   plugins          install, list, enable, disable, grant, revoke, logs, uninstall
   events           print recent events
   teams            list projects
-  dead-letters     list and show what could not be stored
+  dead-letters     list, show, replay and purge what could not be stored
   jobs             list and retry plugins' jobs and failed exports
+  forget           delete a visitor's traces in dead letters, plugins' errors and logs
 
 Settings are environment variables.
 `;

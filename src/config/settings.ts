@@ -183,6 +183,12 @@ export const SETTINGS = {
     "How many days a stored event is remembered, so that a repeat is recognised.",
     { min: 1, max: 366, integer: true },
   ),
+  DEAD_LETTER_RETENTION_DAYS: number(
+    "Pipeline",
+    30,
+    "Dead letters are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
   DISTINCT_ID_LRU_SIZE: number(
     "Pipeline",
     10000,
@@ -252,6 +258,18 @@ export const SETTINGS = {
     "Events that may wait for a plugin in the slow lane; when there are more, all pass it by.",
     { min: 1, integer: true },
   ),
+  PLUGIN_LOG_RETENTION_DAYS: number(
+    "Plugins",
+    7,
+    "Lines of plugins' logs are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
+  PLUGIN_ERROR_RETENTION_DAYS: number(
+    "Plugins",
+    30,
+    "The last error of a plugin config is deleted after so many days; 0 keeps it.",
+    { min: 0 },
+  ),
   PLUGIN_REQUESTS_IN_FLIGHT: number(
     "Plugins",
     64,
@@ -300,6 +318,21 @@ export const SETTINGS = {
     { min: 1048576, integer: true },
   ),
   DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
+  MMDB_FILE: text(
+    "Plugins",
+    null,
+    "GeoIP database (.mmdb), relative to BASE_DIR; none takes the one in posthog_pluginattachment.",
+  ),
+  MMDB_DOWNLOAD: boolean(
+    "Plugins",
+    false,
+    "Download a GeoIP database where there is none, or it is older than 45 days.",
+  ),
+  MMDB_DOWNLOAD_URL: text(
+    "Plugins",
+    "https://mmdb.posthog.net/",
+    "Where from, with MMDB_DOWNLOAD: a City database (.mmdb), plain or compressed by Brotli.",
+  ),
   INTERNAL_MMDB_SERVER_PORT: number(
     "Plugins",
     0,
