@@ -5,9 +5,11 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
 import { CaptureCalls } from "./plugins/api/capture_calls.ts";
+import { GeoIpCalls, type Locator } from "./plugins/api/geoip_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
+import { RoutedCalls } from "./plugins/api/routed_calls.ts";
 import { StoredPluginApi } from "./plugins/api/plugin_api.ts";
 import { breakerOptions } from "./plugins/breaker/breaker.ts";
 import { BreakerTable } from "./plugins/breaker/breaker_table.ts";
@@ -17,14 +19,17 @@ import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
 import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
 import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
-import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
+import { PluginHosts, type PluginHostsOptions } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
+import { siteAddress } from "./plugins/site/site_address.ts";
+import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
@@ -47,6 +52,8 @@ export interface PluginDeliveries {
   readonly inbox: Inbox;
   /** What plugins count. */
   readonly metrics: PluginMetrics;
+  /** Who knows where addresses are. */
+  readonly geoip: Locator;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -68,6 +75,7 @@ export async function startPlugins(
     ? new PostgresPluginCache(database)
     : new RedisPluginCache(redisUrl);
   started.push("plugin cache", () => cache.close());
+  const stores = new StoredPluginApi(cache, new PluginStorage(database));
   const breakers = new Breakers(
     new BreakerTable(database),
     breakerOptions(config.TASK_TIMEOUT * 1000),
@@ -81,43 +89,21 @@ export async function startPlugins(
   started.push("plugin refusals", () => refusals.close());
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   started.push("egress gateway", () => egress.stop());
-  const hosts: PluginHosts = new PluginHosts({
-    runtime: RUNTIME_FOLDER,
-    taskTimeoutMs: config.TASK_TIMEOUT * 1000,
-    tasksPerWorker: config.TASKS_PER_WORKER,
-    limits: {
-      heapMb: config.PLUGIN_HEAP_MB,
-      dataMb: config.PLUGIN_DATA_MB,
-      nice: config.PLUGIN_NICE,
-    },
-    logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
-    logLineLength: config.PLUGIN_LOG_LINE_LENGTH,
-    idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
-    workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
-    slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
-    startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
-    egress: {
-      requests: config.PLUGIN_REQUESTS_IN_FLIGHT,
-      requestMs: config.PLUGIN_REQUEST_SECONDS * 1000,
-      bytesPerMinute: config.PLUGIN_TRAFFIC_MB_PER_MINUTE * 1024 * 1024,
-    },
-    instanceId,
-  }, {
+  const hosts: PluginHosts = new PluginHosts(hostOptions(config, instanceId), {
     log: pluginLog,
     reports,
-    api: new CaptureCalls(
-      new JobCalls(
-        new MetricCalls(
-          new StoredPluginApi(cache, new PluginStorage(database)),
-          deliveries.metrics,
-        ),
-        deliveries.jobs,
-      ),
-      deliveries.inbox,
-    ),
+    api: new RoutedCalls({
+      cache: stores,
+      storage: stores,
+      jobs: new JobCalls(deliveries.jobs),
+      metrics: new MetricCalls(deliveries.metrics),
+      geoip: new GeoIpCalls(deliveries.geoip),
+      "posthog.capture": new CaptureCalls(deliveries.inbox),
+    }),
     breakers,
     egress,
     refusals,
+    site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(
@@ -156,4 +142,30 @@ export async function startPlugins(
     );
   }
   return hosts;
+}
+
+/** What the configuration says of plugin processes. */
+export function hostOptions(config: Config, instanceId: string): PluginHostsOptions {
+  return {
+    runtime: RUNTIME_FOLDER,
+    taskTimeoutMs: config.TASK_TIMEOUT * 1000,
+    tasksPerWorker: config.TASKS_PER_WORKER,
+    limits: {
+      heapMb: config.PLUGIN_HEAP_MB,
+      dataMb: config.PLUGIN_DATA_MB,
+      nice: config.PLUGIN_NICE,
+    },
+    logLinesPerSecond: config.PLUGIN_LOG_LINES_PER_SECOND,
+    logLineLength: config.PLUGIN_LOG_LINE_LENGTH,
+    idleMs: config.PLUGIN_IDLE_SECONDS * 1000,
+    workers: config.WORKER_CONCURRENCY || navigator.hardwareConcurrency,
+    slowLaneEvents: config.PLUGIN_SLOW_LANE_EVENTS,
+    startsAtOnce: config.PLUGIN_STARTS_AT_ONCE,
+    egress: {
+      requests: config.PLUGIN_REQUESTS_IN_FLIGHT,
+      requestMs: config.PLUGIN_REQUEST_SECONDS * 1000,
+      bytesPerMinute: config.PLUGIN_TRAFFIC_MB_PER_MINUTE * 1024 * 1024,
+    },
+    instanceId,
+  };
 }

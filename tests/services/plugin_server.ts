@@ -16,6 +16,7 @@ import { MetricCalls } from "../../src/plugins/api/metric_calls.ts";
 import { PluginMetrics } from "../../src/plugins/metrics/plugin_metrics.ts";
 import { PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
 import { JobCalls } from "../../src/plugins/api/job_calls.ts";
+import { RoutedCalls } from "../../src/plugins/api/routed_calls.ts";
 import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
@@ -119,7 +120,12 @@ export async function startPluginServer(
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
     reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
-    api: new JobCalls(new MetricCalls(others, metrics), jobs),
+    api: new RoutedCalls({
+      cache: others,
+      storage: others,
+      jobs: new JobCalls(jobs),
+      metrics: new MetricCalls(metrics),
+    }),
     breakers: new Breakers(null),
     egress,
     refusals,

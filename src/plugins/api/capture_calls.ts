@@ -1,4 +1,4 @@
-/** Events that plugins capture, before the rest of what they may ask for. */
+/** Events that plugins capture. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject, RawEvent } from "../../events/types.ts";
@@ -28,43 +28,23 @@ interface Minute {
 }
 
 export class CaptureCalls implements PluginApi {
-  readonly #others: PluginApi;
   readonly #inbox: Inbox;
   readonly #options: CaptureOptions;
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #minutes = new Map<number, Minute>();
 
   /** @param inbox where events enter, so that every plugin of the team sees these as well */
-  constructor(others: PluginApi, inbox: Inbox, options: CaptureOptions = DEFAULT_CAPTURE) {
-    this.#others = others;
+  constructor(inbox: Inbox, options: CaptureOptions = DEFAULT_CAPTURE) {
     this.#inbox = inbox;
     this.#options = options;
   }
 
   /**
    * Safe to offer because an event can only be captured for the team of the very config that asks:
-   * team and uuid are not among the arguments. Answered once the events are durable.
+   * team and uuid are not among the arguments. All of a frame's events are stored in one append, and
+   * answered once they are durable.
    */
   async call(
-    configs: ReadonlyMap<number, PluginConfig>,
-    calls: readonly PluginCall[],
-  ): Promise<PluginCallResult[]> {
-    const captures = calls.filter(isCapture);
-    if (captures.length === 0) return await this.#others.call(configs, calls);
-    const others = calls.filter((call) => !isCapture(call));
-    const [captured, answered] = await Promise.all([
-      this.#capture(configs, captures),
-      others.length === 0 ? [] : this.#others.call(configs, others),
-    ]);
-    const [captureAnswers, otherAnswers] = [captured.values(), answered.values()];
-    return calls.map((call) =>
-      (isCapture(call) ? captureAnswers : otherAnswers).next().value ??
-        { ok: false, error: "no answer" }
-    );
-  }
-
-  /** All of a frame's events in one append. */
-  async #capture(
     configs: ReadonlyMap<number, PluginConfig>,
     calls: readonly PluginCall[],
   ): Promise<PluginCallResult[]> {
@@ -139,10 +119,6 @@ export class CaptureCalls implements PluginApi {
       throw new Error(`capture: over ${this.#options.maxPerMinute} events a minute`);
     }
   }
-}
-
-function isCapture({ method }: PluginCall): boolean {
-  return method === "posthog.capture";
 }
 
 function causeOf(

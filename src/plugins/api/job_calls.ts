@@ -1,4 +1,4 @@
-/** Jobs that plugins ask for, before the rest of what they may ask for. */
+/** Jobs that plugins ask for. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import type { JobSink, NewPluginJob } from "../../jobs/new_job.ts";
@@ -13,39 +13,20 @@ const LATEST = Date.UTC(9999, 0);
 const DONE: PluginCallResult = { ok: true, value: null };
 
 export class JobCalls implements PluginApi {
-  readonly #others: PluginApi;
   readonly #queue: JobSink | null;
   readonly #log = getLogger(["paddock", "jobs"]);
 
   /** @param queue null where no queue is configured: every job is refused then */
-  constructor(others: PluginApi, queue: JobSink | null) {
-    this.#others = others;
+  constructor(queue: JobSink | null) {
     this.#queue = queue;
   }
 
   /**
    * Safe to offer because a job can only ever be run by the very config that asks for it: config and
-   * team are those of the process that calls, whatever the arguments say.
+   * team are those of the process that calls, whatever the arguments say. All of a frame's jobs are
+   * enqueued in one statement.
    */
   async call(
-    configs: ReadonlyMap<number, PluginConfig>,
-    calls: readonly PluginCall[],
-  ): Promise<PluginCallResult[]> {
-    const jobs = calls.filter(isJobCall);
-    if (jobs.length === 0) return await this.#others.call(configs, calls);
-    const others = calls.filter((call) => !isJobCall(call));
-    const [jobResults, otherResults] = await Promise.all([
-      this.#enqueue(configs, jobs),
-      others.length === 0 ? [] : this.#others.call(configs, others),
-    ]);
-    const [jobAnswers, otherAnswers] = [jobResults.values(), otherResults.values()];
-    return calls.map((call) =>
-      (isJobCall(call) ? jobAnswers : otherAnswers).next().value ?? refused("no answer")
-    );
-  }
-
-  /** All of a frame's jobs in one statement. */
-  async #enqueue(
     configs: ReadonlyMap<number, PluginConfig>,
     calls: readonly PluginCall[],
   ): Promise<PluginCallResult[]> {
@@ -71,10 +52,6 @@ export class JobCalls implements PluginApi {
       return read.map((each) => "ok" in each ? each : refused("No JobQueue available"));
     }
   }
-}
-
-function isJobCall({ method }: PluginCall): boolean {
-  return method === "jobs.enqueue";
 }
 
 /** What a plugin's worker sent, which need not be what our code in it would send. */
