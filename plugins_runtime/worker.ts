@@ -159,6 +159,11 @@ function getterOf(prototype: object, name: string): (target: never) => unknown {
   return Function.prototype.call.bind(getter);
 }
 
+// Streams can be made to read from a resource by its number. Standard input is the host's to read, and
+// nothing is said on standard error from here.
+Deno.stdin.close();
+Deno.stderr.close();
+
 harden((error) => {
   const { message, stack } = readError(error);
   log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });

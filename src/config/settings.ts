@@ -288,6 +288,11 @@ export const SETTINGS = {
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
   ),
+  NPM_CONFIG_REGISTRY: text(
+    "Plugins",
+    "https://registry.npmjs.org",
+    "Where 'paddock plugins install npm:…' finds packages.",
+  ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
     "",

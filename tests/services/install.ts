@@ -1,12 +1,17 @@
 /** Puts the servers that the tests need on this machine. */
 import { findPostgres } from "./postgres.ts";
 import { findRedis } from "./redis.ts";
+import { findProgram } from "./service_process.ts";
+
+/** Shells that complete commands, and the browser that the console is tested in. */
+const PROGRAMS = ["bash", "zsh", "fish", "chromium"];
 
 /** Debian's packages of what every run needs and is not there. */
 export function missingDatabases(): string[] {
   return [
     ...(findPostgres() === null ? ["postgresql"] : []),
     ...(findRedis() === null ? ["redis-server"] : []),
+    ...PROGRAMS.filter((program) => findProgram([program]) === null),
   ];
 }
 
