@@ -26,6 +26,7 @@ import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { EventRows } from "./stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
@@ -248,6 +249,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
     ensurePartitions: () =>

@@ -223,6 +223,11 @@ export const SETTINGS = {
     "How far plugin processes stand back for the server (0 to 19).",
     { min: 0, max: 19, integer: true },
   ),
+  SITE_URL: text(
+    "Plugins",
+    null,
+    "Address of PostHog's application, which plugins ask by posthog.api; without it they cannot.",
+  ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
     100,
@@ -282,6 +287,11 @@ export const SETTINGS = {
     1_000,
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
+  ),
+  NPM_CONFIG_REGISTRY: text(
+    "Plugins",
+    "https://registry.npmjs.org",
+    "Where 'paddock plugins install npm:…' finds packages.",
   ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
