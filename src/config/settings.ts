@@ -133,7 +133,7 @@ export const SETTINGS = {
   STALENESS_RESTART_SECONDS: number(
     "Server",
     0,
-    "Stop the server when it has done nothing for so long; 0 is never.",
+    "End the server (exit code 1) when it has processed nothing for so long; 0 is never.",
     { min: 0, integer: true },
   ),
   HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),

@@ -7,6 +7,8 @@ export interface ServerProcess {
   readonly address: string;
   /** What it printed so far: log lines and standard output. */
   output(): string;
+  /** Resolves with the exit code when it ends by itself. */
+  ended(): Promise<number>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>;
   /** SIGKILL. */
@@ -83,6 +85,11 @@ export async function startServerProcess(
     pid: child.pid,
     address,
     output: () => text,
+    ended: async () => {
+      const { code } = await child.status;
+      await collected;
+      return code;
+    },
     stop: () => ended("SIGTERM"),
     kill: async () => {
       await ended("SIGKILL");
