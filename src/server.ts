@@ -8,22 +8,25 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { healthReport } from "./health.ts";
+import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
+import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
+import { Staleness } from "./staleness.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { EventRows } from "./stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
@@ -37,6 +40,7 @@ import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
@@ -54,6 +58,8 @@ export interface Server {
    * everything.
    */
   stop(): Promise<void>;
+  /** Resolves with the ms without work once they are over STALENESS_RESTART_SECONDS; else never. */
+  readonly stale: Promise<number>;
   /** Makes a stop wait for nothing that is in flight: it is given back at once. */
   hurry(): void;
 }
@@ -116,11 +122,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
+  const geoip = startGeoIp(config, storage, started);
   const { chains, targets } = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics },
+    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
     started,
   );
   const hurry = new AbortController();
@@ -176,6 +183,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   });
   log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
 
+  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
+    name,
+    unavailable,
+    isNeeded,
+  });
+  const health = new Health([
+    part("store", () => pipeline.counters.storeUnavailable),
+    part("pipeline", () => pipelineTrouble(pipeline)),
+    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
+    part("deliveries", () => deliverer.unavailable),
+    part("scheduler", () => scheduler.unavailable),
+    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
+    part("geoip", () => geoip.unavailable, false),
+  ]);
+  health.start();
+  started.push("health", () => Promise.resolve(health.stop()));
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -186,19 +209,20 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () =>
-      healthReport(pipeline, consumers, {
-        deliveries: deliverer.unavailable,
-        scheduler: scheduler.unavailable,
-        ...(runner === null ? {} : { jobs: runner.unavailable }),
-      }),
+    health: () => health.report(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
+  const staleness = new Staleness(
+    () => pipeline.idleMs,
+    config.STALENESS_RESTART_SECONDS * 1000,
+  );
+  started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
+    stale: staleness.noticed,
     address: http.address,
     firstProject,
     hurry: () => hurry.abort(),
@@ -225,6 +249,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
     ensurePartitions: () =>

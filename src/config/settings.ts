@@ -139,7 +139,7 @@ export const SETTINGS = {
   STALENESS_RESTART_SECONDS: number(
     "Server",
     0,
-    "Stop the server when it has done nothing for so long; 0 is never.",
+    "End the server (exit code 1) when it has processed nothing for so long; 0 is never.",
     { min: 0, integer: true },
   ),
   HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),
@@ -229,6 +229,11 @@ export const SETTINGS = {
     "How far plugin processes stand back for the server (0 to 19).",
     { min: 0, max: 19, integer: true },
   ),
+  SITE_URL: text(
+    "Plugins",
+    null,
+    "Address of PostHog's application, which plugins ask by posthog.api; without it they cannot.",
+  ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
     100,
@@ -289,6 +294,11 @@ export const SETTINGS = {
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
   ),
+  NPM_CONFIG_REGISTRY: text(
+    "Plugins",
+    "https://registry.npmjs.org",
+    "Where 'paddock plugins install npm:…' finds packages.",
+  ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
     "",
@@ -319,6 +329,21 @@ export const SETTINGS = {
     { min: 1048576, integer: true },
   ),
   DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
+  MMDB_FILE: text(
+    "Plugins",
+    null,
+    "GeoIP database (.mmdb), relative to BASE_DIR; none takes the one in posthog_pluginattachment.",
+  ),
+  MMDB_DOWNLOAD: boolean(
+    "Plugins",
+    false,
+    "Download a GeoIP database where there is none, or it is older than 45 days.",
+  ),
+  MMDB_DOWNLOAD_URL: text(
+    "Plugins",
+    "https://mmdb.posthog.net/",
+    "Where from, with MMDB_DOWNLOAD: a City database (.mmdb), plain or compressed by Brotli.",
+  ),
   INTERNAL_MMDB_SERVER_PORT: number(
     "Plugins",
     0,

@@ -72,6 +72,8 @@ export class Pipeline {
   readonly #log = getLogger(["paddock", "pipeline"]);
   #events = 0;
   #bytes = 0;
+  /** When an event came to its end, or when there was none that could. */
+  #movedAt = performance.now();
   readonly #roomMade = new Wakeups();
 
   constructor(parts: PipelineParts, options: PipelineOptions) {
@@ -92,6 +94,11 @@ export class Pipeline {
   /** Events and bytes that are in flight now. */
   get inFlight(): { readonly events: number; readonly bytes: number } {
     return { events: this.#events, bytes: this.#bytes };
+  }
+
+  /** Milliseconds for which no event in flight came to its end. */
+  get idleMs(): number {
+    return performance.now() - this.#movedAt;
   }
 
   /** How much more may be taken: zero or less means that the source has to wait. */
@@ -121,6 +128,7 @@ export class Pipeline {
     );
     this.#batches.add(inFlight);
     this.counters.received += batch.items.length;
+    if (this.#events === 0) this.#movedAt = performance.now();
     for (const item of batch.items) {
       this.#events++;
       this.#bytes += item.bytes;
@@ -297,6 +305,7 @@ export class Pipeline {
   #finished(bytes: number): void {
     this.#events--;
     this.#bytes -= bytes;
+    this.#movedAt = performance.now();
     this.#roomMade.wake();
   }
 
