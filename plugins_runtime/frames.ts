@@ -31,6 +31,8 @@ export const FrameType = {
   Ping: 5,
   /** Call teardownPlugin of every config; answered by `TornDown`. */
   Teardown: 6,
+  /** JSON `SiteAnswer`, for the `SiteRequest` with the same id. See `site_frames.ts`. */
+  SiteAnswer: 7,
   /** Calls another function of the plugin; answered by `HookDone`. See `hook_frames.ts`. */
   HookCall: 20,
 
@@ -49,6 +51,8 @@ export const FrameType = {
   Log: 107,
   /** JSON `{ host }`: the plugin tried to reach what it was not granted. */
   Refused: 108,
+  /** JSON `SiteRequest`, answered by `SiteAnswer`. */
+  SiteRequest: 109,
   /** JSON `HookReport`, for the `HookCall` with the same id. */
   HookDone: 120,
 } as const;

@@ -21,10 +21,13 @@ import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { SourceMap } from "./source_map.ts";
 import { createConsole, createMeta } from "./meta.ts";
+import { createApi, SiteRequests } from "./posthog_api.ts";
+import type { SiteAnswer } from "./site_frames.ts";
 import { createMetrics, declaredMetrics } from "./metrics.ts";
 import { readError } from "./plugin_error.ts";
 
 const calls = new Calls();
+const siteRequests = new SiteRequests();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
@@ -43,7 +46,8 @@ function load(request: LoadRequest): LoadReport {
     const meta = createMeta(config, calls);
     const { pluginName, version } = request;
     const capture = createCapture({ configId: config.id, pluginName, version }, calls);
-    const scope = { posthog: { capture }, console: createConsole(config.id, log) };
+    const api = createApi(config.id, siteRequests, door.fetch);
+    const scope = { posthog: { capture, api }, console: createConsole(config.id, log) };
     exports = loadPlugin(request.files, request.main, scope);
     const declared = declaredMetrics(exports);
     metrics = declared;
@@ -121,6 +125,8 @@ function handle(bytes: Uint8Array): void {
       return;
     case FrameType.Answers:
       return calls.answered(id, fromBytes(payload) as ApiAnswer[]);
+    case FrameType.SiteAnswer:
+      return siteRequests.answered(id, fromBytes(payload) as SiteAnswer);
     case FrameType.Setup:
       setUp((fromBytes(payload) as { configId: number }).configId);
       return;
@@ -152,6 +158,11 @@ function getterOf(prototype: object, name: string): (target: never) => unknown {
   if (getter === undefined) throw new Error(`there is no ${name} to capture`);
   return Function.prototype.call.bind(getter);
 }
+
+// Streams can be made to read from a resource by its number. Standard input is the host's to read, and
+// nothing is said on standard error from here.
+Deno.stdin.close();
+Deno.stderr.close();
 
 harden((error) => {
   const { message, stack } = readError(error);

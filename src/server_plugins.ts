@@ -24,9 +24,12 @@ import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
+import { siteAddress } from "./plugins/site/site_address.ts";
+import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
@@ -100,6 +103,7 @@ export async function startPlugins(
     breakers,
     egress,
     refusals,
+    site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(

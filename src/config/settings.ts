@@ -66,6 +66,12 @@ export const SETTINGS = {
     "Connections to Postgres at most, beside those of the writers.",
     { min: 1, max: 1000, integer: true },
   ),
+  DATABASE_TIMEOUT_SECONDS: number(
+    "Postgres",
+    60,
+    "A statement that has no answer for so long is given up with its connection, and done again; 0 waits.",
+    { min: 0 },
+  ),
   REDIS_URL: text(
     "Redis",
     "redis://localhost",
@@ -133,7 +139,7 @@ export const SETTINGS = {
   STALENESS_RESTART_SECONDS: number(
     "Server",
     0,
-    "Stop the server when it has done nothing for so long; 0 is never.",
+    "End the server (exit code 1) when it has processed nothing for so long; 0 is never.",
     { min: 0, integer: true },
   ),
   HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),
@@ -223,6 +229,11 @@ export const SETTINGS = {
     "How far plugin processes stand back for the server (0 to 19).",
     { min: 0, max: 19, integer: true },
   ),
+  SITE_URL: text(
+    "Plugins",
+    null,
+    "Address of PostHog's application: plugins ask it by posthog.api, webhook messages link to it.",
+  ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
     100,
@@ -282,6 +293,11 @@ export const SETTINGS = {
     1_000,
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
+  ),
+  NPM_CONFIG_REGISTRY: text(
+    "Plugins",
+    "https://registry.npmjs.org",
+    "Where 'paddock plugins install npm:…' finds packages.",
   ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
@@ -440,11 +456,6 @@ export const SETTINGS = {
     { min: 1 },
   ),
   CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
-  SITE_URL: text(
-    "Actions",
-    null,
-    "Address of PostHog's application, for links in webhook messages about events that name none.",
-  ),
   HOOK_NET_GRANTS: list(
     "Actions",
     [],

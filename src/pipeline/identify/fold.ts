@@ -10,7 +10,6 @@ import type {
   Person,
   PersonChanges,
   PersonSnapshot,
-  SeenPerson,
   UpdatedPerson,
 } from "../../events/persons.ts";
 import { personKey, type PreparedEvent } from "../../events/prepared_event.ts";
@@ -50,7 +49,7 @@ export function foldPersons(
       looked.push({ event, person: current(person), working: person });
     }
   }
-  const seen: SeenPerson[] = looked.map(({ working, ...others }) => {
+  const seen = looked.map(({ working, ...others }) => {
     const { id, uuid } = survivor(working).original;
     return { ...others, holder: { id, uuid } };
   });

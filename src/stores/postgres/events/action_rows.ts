@@ -42,78 +42,74 @@ export class ActionRows {
    * Matches the events that actions look at, within the write transaction, and keeps what hooks are
    * to be told.
    * @param seen those events' persons
-   * @param idsByUuid row ids of the persons that the transaction created
    * @returns the matches, and whether hooks are to be told of any
    */
   async match(
     tx: Queryable,
     seen: readonly SeenPerson[],
-    idsByUuid: ReadonlyMap<string, number>,
   ): Promise<{ readonly matched: MatchedActions; readonly hasHooked: boolean }> {
     const matched = new Map<PreparedEvent, readonly number[]>();
     const hooked: HookedMatch[] = [];
-    const people = seen.map(({ event, person, holder }) => ({
-      event,
-      person,
-      id: holder.id ?? idsByUuid.get(holder.uuid) ?? null,
-    }));
-    const members = await this.#members(tx, people);
-    for (const { event, person, id } of people) {
+    const members = await this.#members(tx, seen);
+    for (const { event, person } of seen) {
       const { subject, teamId } = event;
       if (subject === undefined) continue;
       const { ids, hookedIds } = this.#matching.match(teamId, subject, {
         properties: person.properties,
-        isMemberOf: (cohortId) => members.has(`${cohortId} ${id}`),
+        isMemberOf: (cohortId) => members.has(`${cohortId} ${person.id}`),
       });
       if (ids.length > 0) matched.set(event, ids);
       if (hookedIds.length === 0) continue;
-      const { event: told } = subject;
-      hooked.push({ event: told, person: personRow(person, id, event), actionIds: hookedIds });
+      hooked.push({
+        event: subject.event,
+        person: personRow(person, event),
+        actionIds: hookedIds,
+      });
     }
     await keepMatches(tx, hooked);
     return { matched, hasHooked: hooked.length > 0 };
   }
 
-  /** Writes the rows. @param eventIds of the events that were written, in the order of `events` */
-  async write(
-    tx: Queryable,
-    matched: MatchedActions,
-    events: readonly PreparedEvent[],
-    eventIds: readonly number[],
-  ): Promise<void> {
-    const columns: [number[], number[]] = [[], []];
-    events.forEach((event, index) => {
-      for (const actionId of matched.get(event) ?? []) {
-        columns[0].push(eventIds[index] as number);
-        columns[1].push(actionId);
-      }
-    });
-    if (columns[0].length > 0) {
-      await tx.query({ name: "insert_action_events", text: insertActionEvents }, columns);
-    }
-  }
-
   /** `cohort person` of every membership that the actions ask for. */
   async #members(
     tx: Queryable,
-    people: readonly { readonly event: PreparedEvent; readonly id: number | null }[],
+    seen: readonly SeenPerson[],
   ): Promise<ReadonlySet<string>> {
-    const teams = new Set(people.map(({ event }) => event.teamId));
+    const teams = new Set(seen.map(({ event }) => event.teamId));
     const cohorts = [...teams].flatMap((teamId) => this.#matching.cohortsOf(teamId));
     if (cohorts.length === 0) return new Set();
     const rows = await tx.query<{ cohort: number; person: number }>(
       `SELECT cohort_id AS cohort, person_id AS person FROM posthog_cohortpeople
        WHERE cohort_id = ANY ($1::int[]) AND person_id = ANY ($2::int[])`,
-      [cohorts, [...new Set(people.flatMap(({ id }) => id ?? []))]],
+      [cohorts, [...new Set(seen.flatMap(({ person }) => person.id ?? []))]],
     );
     return new Set(rows.map(({ cohort, person }) => `${cohort} ${person}`));
   }
 }
 
+/** Writes the rows. @param eventIds of the events that were written, in the order of `events` */
+export async function insertActionRows(
+  tx: Queryable,
+  matched: MatchedActions,
+  events: readonly PreparedEvent[],
+  eventIds: readonly number[],
+): Promise<void> {
+  const columns: [number[], number[]] = [[], []];
+  events.forEach((event, index) => {
+    for (const actionId of matched.get(event) ?? []) {
+      columns[0].push(eventIds[index] as number);
+      columns[1].push(actionId);
+    }
+  });
+  if (columns[0].length > 0) {
+    await tx.query({ name: "insert_action_events", text: insertActionEvents }, columns);
+  }
+}
+
 /** The row as hooks have always been told of it. Three of its columns this server never fills. */
-function personRow(person: Person, id: number | null, event: PreparedEvent): HookPerson {
+function personRow(person: Person, event: PreparedEvent): HookPerson {
   return {
-    id,
+    id: person.id,
     created_at: person.createdAt,
     team_id: person.teamId,
     properties: person.properties,
