@@ -31,6 +31,7 @@ async function registryOn(options: Partial<PluginRegistryOptions> = {}) {
     reports: {
       failed: (id, failure) => failures.push([id, failure]),
       loaded: () => {},
+      ready: () => {},
       gaveUp: () => {},
     },
   }, {
@@ -132,7 +133,7 @@ Deno.test("configs of two organizations share no process; of one they do, unless
       database,
       grants: new PluginGrants(database),
       log: { write: () => {} },
-      reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+      reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     },
     { baseDir: ".", namedGrants: new Map(), netDefault: "none", isolation: "config" },
   );
