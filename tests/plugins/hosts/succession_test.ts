@@ -71,7 +71,7 @@ Deno.test("what the old version has not begun goes to the new one", async () => 
   await using fenced = fence([{ source: marking(1) }], options);
   await fenced.run([pluginEvent(0)]);
   const batches = Array.from(
-    { length: 30 },
+    { length: 10 },
     (_, batch) =>
       fenced.run(Array.from({ length: 100 }, (_, index) => pluginEvent(batch * 100 + index))),
   );
