@@ -1,0 +1,13 @@
+import http from "node:http"; import https from "node:https"; import http2 from "node:http2"; import tls from "node:tls";
+import { EgressGateway } from "../src/plugins/egress/egress_gateway.ts";
+const key=Deno.readTextFileSync("/tmp/libs/k.pem"), cert=Deno.readTextFileSync("/tmp/libs/c.pem");
+const hs=http.createServer((q,r)=>{let n=0;q.on("data",(d)=>n+=d.length);q.on("end",()=>r.end("plain "+q.url+" "+n))}).listen(0,"127.0.0.1");
+const ss=https.createServer({key,cert},(q,r)=>{let n=0;q.on("data",(d)=>n+=d.length);q.on("end",()=>r.end("tls "+q.url+" "+n))}).listen(0,"127.0.0.1");
+const h2=http2.createServer(); h2.on("stream",(s:any,h:any)=>{s.respond({":status":200}); s.end("h2c "+h[":path"])}); h2.listen(0,"127.0.0.1");
+const h2s=http2.createSecureServer({key,cert}); h2s.on("stream",(s:any,h:any)=>{s.respond({":status":200}); s.end("h2s "+h[":path"])}); h2s.listen(0,"127.0.0.1");
+await new Promise(r=>setTimeout(r,300));
+const P=(s:any)=>s.address().port; const ports={http:P(hs),https:P(ss),h2c:P(h2),h2s:P(h2s)};
+const g=new EgressGateway((r)=>console.error("refused",r));
+const pass=await g.open({pluginId:1,grants:Object.values(ports).map(p=>"127.0.0.1:"+p),connections:20,bytesPerMinute:1e9,idleMs:5000});
+const c=new Deno.Command(Deno.execPath(),{args:["run","-A","--no-check","tests/zz_client.ts",JSON.stringify({ports,pass,cert})],stdout:"inherit",stderr:"inherit"}).spawn();
+await c.status; Deno.exit(0);
