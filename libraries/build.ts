@@ -6,7 +6,7 @@
  * The same packages give the same bytes: versions are pinned by `packages.lock`, and neither a path
  * nor a time is part of a bundle.
  */
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { builtinModules } from "node:module";
 import { fileURLToPath } from "node:url";

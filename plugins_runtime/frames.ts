@@ -32,7 +32,9 @@ export const FrameType = {
   /** Call teardownPlugin of every config; answered by `TornDown`. */
   Teardown: 6,
   /** From the host itself, before `Load`: a library's name, a line feed, its text. */
-  Library: 7,
+  Library: 8,
+  /** JSON `SiteAnswer`, for the `SiteRequest` with the same id. See `site_frames.ts`. */
+  SiteAnswer: 7,
   /** Calls another function of the plugin; answered by `HookDone`. See `hook_frames.ts`. */
   HookCall: 20,
 
@@ -51,6 +53,8 @@ export const FrameType = {
   Log: 107,
   /** JSON `{ host }`: the plugin tried to reach what it was not granted. */
   Refused: 108,
+  /** JSON `SiteRequest`, answered by `SiteAnswer`. */
+  SiteRequest: 109,
   /** JSON `HookReport`, for the `HookCall` with the same id. */
   HookDone: 120,
 } as const;

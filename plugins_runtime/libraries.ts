@@ -97,8 +97,9 @@ export class Libraries {
       ["crypto", crypto],
       ["stream", stream],
       ["url", url],
-      ["zlib", zlib],
     ]);
+    // Its streams look at globals that only this worker has stand-ins for.
+    if (network !== null) provided.set("zlib", zlib);
     const modules: Record<string, unknown> = {
       __proto__: null,
       ...this.#computing,

@@ -15,6 +15,8 @@ export interface Meta {
   readonly attachments: Record<string, unknown>;
   readonly cache: Record<string, (...args: never[]) => Promise<unknown>>;
   readonly storage: Record<string, (...args: never[]) => Promise<unknown>>;
+  readonly utils: Record<string, Record<string, (...args: never[]) => Promise<unknown>>>;
+  readonly geoip: { locate(ip: string): Promise<unknown> };
   readonly jobs: Record<string, (payload?: unknown) => JobControls>;
   /** Set once the plugin's code has said what it counts, and before any of its functions is called. */
   metrics: Record<string, unknown>;
@@ -58,6 +60,13 @@ export function createMeta(config: LoadConfig, calls: Calls): Meta {
         value === undefined ? call("storage.del")(key) : call("storage.set")(key, value),
       del: call("storage.del"),
     },
+    utils: {
+      cursor: {
+        init: (key: unknown, initialValue: number = 0) => call("storage.init")(key, initialValue),
+        increment: (key: unknown, by: number = 1) => call("storage.increment")(key, by),
+      },
+    },
+    geoip: { locate: call("geoip.locate") },
     jobs: createJobs(call("jobs.enqueue")),
     metrics: {},
   };

@@ -23,10 +23,13 @@ import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { SourceMap } from "./source_map.ts";
 import { Libraries, type NetworkAccess } from "./libraries.ts";
 import { createConsole, createMeta } from "./meta.ts";
+import { createApi, SiteRequests } from "./posthog_api.ts";
+import type { SiteAnswer } from "./site_frames.ts";
 import { createMetrics, declaredMetrics } from "./metrics.ts";
 import { readError } from "./plugin_error.ts";
 
 const calls = new Calls();
+const siteRequests = new SiteRequests();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
@@ -51,7 +54,8 @@ function load(request: LoadRequest): LoadReport {
     const meta = createMeta(config, calls);
     const { pluginName, version } = request;
     const capture = createCapture({ configId: config.id, pluginName, version }, calls);
-    const scope = { posthog: { capture }, console: createConsole(config.id, log) };
+    const api = createApi(config.id, siteRequests, nodeFetch);
+    const scope = { posthog: { capture, api }, console: createConsole(config.id, log) };
     exports = loadPlugin(request.files, request.main, scope, provided);
     const declared = declaredMetrics(exports);
     metrics = declared;
@@ -131,6 +135,8 @@ function handle(bytes: Uint8Array): void {
       return;
     case FrameType.Answers:
       return calls.answered(id, fromBytes(payload) as ApiAnswer[]);
+    case FrameType.SiteAnswer:
+      return siteRequests.answered(id, fromBytes(payload) as SiteAnswer);
     case FrameType.Setup:
       setUp((fromBytes(payload) as { configId: number }).configId);
       return;

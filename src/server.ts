@@ -6,14 +6,16 @@ import { randomUUID } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
+import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { healthReport } from "./health.ts";
+import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
+import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
@@ -21,6 +23,7 @@ import type { Source } from "./sources/source.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
+import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
@@ -35,6 +38,8 @@ import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
+import { startGeoIp } from "./server_mmdb.ts";
+import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
@@ -113,11 +118,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
+  const geoip = startGeoIp(config, storage, started);
   const { chains, targets } = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics },
+    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
     started,
   );
   const hurry = new AbortController();
@@ -135,12 +141,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     presence,
     hurry: hurry.signal,
   }, started);
+  startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
   const pipeline = createPipeline(config, storage, outbox, {
     teams,
     chains,
     deliveries: targets,
+    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
   });
 
@@ -171,6 +179,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   });
   log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
 
+  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
+    name,
+    unavailable,
+    isNeeded,
+  });
+  const health = new Health([
+    part("store", () => pipeline.counters.storeUnavailable),
+    part("pipeline", () => pipelineTrouble(pipeline)),
+    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
+    part("deliveries", () => deliverer.unavailable),
+    part("scheduler", () => scheduler.unavailable),
+    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
+    part("geoip", () => geoip.unavailable, false),
+  ]);
+  health.start();
+  started.push("health", () => Promise.resolve(health.stop()));
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -181,12 +205,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () =>
-      healthReport(pipeline, consumers, {
-        deliveries: deliverer.unavailable,
-        scheduler: scheduler.unavailable,
-        ...(runner === null ? {} : { jobs: runner.unavailable }),
-      }),
+    health: () => health.report(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
@@ -210,19 +229,22 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store">,
+  parts: Omit<PipelineParts, "store" | "definitions">,
 ): Pipeline {
   const { database } = storage;
+  const definitions = new KnownDefinitions();
   const store = new PostgresEventStore({
     database,
     fold: foldPersons,
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    groupTypes: new GroupTypes(database),
+    definitions,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store }, {
+  return new Pipeline({ ...parts, store, definitions }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

@@ -5,6 +5,7 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import type { JobSink } from "./jobs/new_job.ts";
 import { CaptureCalls } from "./plugins/api/capture_calls.ts";
+import { GeoIpCalls, type Locator } from "./plugins/api/geoip_calls.ts";
 import { MetricCalls } from "./plugins/api/metric_calls.ts";
 import type { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { JobCalls } from "./plugins/api/job_calls.ts";
@@ -23,9 +24,12 @@ import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
+import { siteAddress } from "./plugins/site/site_address.ts";
+import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
@@ -48,6 +52,8 @@ export interface PluginDeliveries {
   readonly inbox: Inbox;
   /** What plugins count. */
   readonly metrics: PluginMetrics;
+  /** Who knows where addresses are. */
+  readonly geoip: Locator;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -91,11 +97,13 @@ export async function startPlugins(
       storage: stores,
       jobs: new JobCalls(deliveries.jobs),
       metrics: new MetricCalls(deliveries.metrics),
+      geoip: new GeoIpCalls(deliveries.geoip),
       "posthog.capture": new CaptureCalls(deliveries.inbox),
     }),
     breakers,
     egress,
     refusals,
+    site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(

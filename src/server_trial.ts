@@ -17,9 +17,11 @@ import { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import type { HostTarget } from "./plugins/hosts/host_targets.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import type { LoadedSource } from "./plugins/source/plugin_source.ts";
+import { SiteClient } from "./plugins/site/site_client.ts";
 import { FixtureEndpoint } from "./plugins/trial/endpoint.ts";
 import type { Fixture } from "./plugins/trial/fixture.ts";
 import { MemoryPluginCache } from "./plugins/trial/memory_cache.ts";
+import { MemoryPluginStorage } from "./plugins/trial/memory_storage.ts";
 import {
   countedBy,
   jsonOrText,
@@ -29,7 +31,6 @@ import {
 } from "./plugins/trial/report.ts";
 import type { PluginLogEntry, PluginSpec } from "./plugins/types.ts";
 import { hostOptions } from "./server_plugins.ts";
-import type { StorageCommand } from "./stores/postgres/plugin_storage.ts";
 
 /** The only plugin, config, and team there are. */
 const ID = 1;
@@ -68,12 +69,11 @@ export async function runTrial(
       Array.isArray(value) ? value.map(String) : JSON.stringify(value),
     );
   }
-  const storage = new Map(
-    Object.entries(fixture.storage).map(([key, value]) => [key, JSON.stringify(value)]),
-  );
-  const stores = new StoredPluginApi(cache, {
-    execute: (commands) => executeIn(storage, commands),
-  });
+  const storage = new MemoryPluginStorage();
+  for (const [key, value] of Object.entries(fixture.storage)) {
+    storage.entries.set(key, JSON.stringify(value));
+  }
+  const stores = new StoredPluginApi(cache, storage);
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts(hostOptions(config, "trial"), {
     log: { write: (entry) => log.push(entry) },
@@ -94,6 +94,11 @@ export async function runTrial(
     breakers: new Breakers(null),
     egress,
     refusals: new EgressRefusals(null),
+    // The fixture's web server is the site as well.
+    site: new SiteClient(endpoint === null ? null : new URL(`http://${endpoint.host}`), {
+      keysOf: () => Promise.resolve({ project: "project-key", personal: "personal-key" }),
+      forget: () => {},
+    }),
   });
   let outcomes: (JsonObject | null)[];
   try {
@@ -129,7 +134,9 @@ export async function runTrial(
         Array.isArray(value) ? value : jsonOrText(value),
       ]),
     ),
-    storage: Object.fromEntries([...storage].map(([key, value]) => [key, JSON.parse(value)])),
+    storage: Object.fromEntries(
+      [...storage.entries].map(([key, value]) => [key, JSON.parse(value)]),
+    ),
     metrics: countedBy(counted),
   };
 }
@@ -254,18 +261,6 @@ async function deliver(
   if (exportEvents && exported.length > 0) {
     await target.call("exportEvents", exported.map(bytesOf));
   }
-}
-
-function executeIn(
-  storage: Map<string, string>,
-  commands: readonly StorageCommand[],
-): Promise<(string | null)[]> {
-  return Promise.resolve(commands.map((command) => {
-    if (command.op === "get") return storage.get(command.key) ?? null;
-    if (command.op === "set") storage.set(command.key, command.value);
-    else storage.delete(command.key);
-    return null;
-  }));
 }
 
 function bytesOf(value: unknown): Uint8Array {

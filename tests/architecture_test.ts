@@ -12,7 +12,7 @@ const FORBIDDEN: readonly (readonly [from: RegExp, to: RegExp, why: string])[] =
   [/^plugins_runtime\//, /^src\//, "the runtime is all that a plugin's process has"],
   [
     /^src\//,
-    /^plugins_runtime\/(?!(?:hook_)?frames\.ts$)/,
+    /^plugins_runtime\/(?!(?:hook_|site_)?frames\.ts$)/,
     "the server knows the frames and nothing else of the runtime",
   ],
   [

@@ -6,11 +6,18 @@ export interface CommandOutput {
   print(text: string): void;
   /** The same for standard error. */
   complain(text: string): void;
+  /** Writes over the last line of standard error; only where that is a terminal. */
+  readonly redraw?: (text: string) => void;
 }
+
+const encoder = new TextEncoder();
 
 export const CONSOLE_OUTPUT: CommandOutput = {
   print: (text) => console.log(text),
   complain: (text) => console.error(text),
+  ...Deno.stderr.isTerminal()
+    ? { redraw: (text: string) => void Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`)) }
+    : {},
 };
 
 // Everything but tab and line feed; the C1 range is included as some terminals obey it.
@@ -44,6 +51,11 @@ export function columns(names: readonly string[], rows: readonly (readonly strin
     row.map((cell, index) => index === names.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))
       .join("  ").trimEnd()
   ).join("\n");
+}
+
+/** What `--json` prints. */
+export function asJson(value: unknown): string {
+  return JSON.stringify(value, null, 2);
 }
 
 /** `2021-10-28 12:00:00`, in UTC. */

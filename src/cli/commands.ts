@@ -1,14 +1,16 @@
 /**
  * The sub-commands: `paddock plugins …`, `paddock events`, `paddock teams`, `paddock dead-letters`,
- * `paddock jobs`.
+ * `paddock jobs`, `paddock forget`.
  */
 import { Command, CommanderError } from "commander";
 import type { Environment } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
 import { sessionsOf } from "./command_session.ts";
+import { addCompletionCommands } from "./completion.ts";
 import { addDeadLetterCommands } from "./dead_letters.ts";
 import { addEventCommands } from "./events.ts";
+import { addForgetCommand } from "./forget.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addPluginCommands } from "./plugins.ts";
 import { addTeamCommands } from "./teams.ts";
@@ -50,5 +52,7 @@ function createProgram(environment: Environment, output: CommandOutput): Command
   addTeamCommands(program, run);
   addDeadLetterCommands(program, run);
   addJobCommands(program, run);
+  addForgetCommand(program, run);
+  addCompletionCommands(program, environment, run, output);
   return program;
 }

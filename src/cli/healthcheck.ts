@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { redisUrl } from "../config/connections.ts";
 import { chooseStorage } from "../config/storage_choice.ts";
 import { errorMessage } from "../errors.ts";
+import type { HealthReport } from "../health.ts";
 import { createRedis, redisUnavailable } from "../stores/redis/connection.ts";
 import { PING_KEY } from "../stores/redis/liveness.ts";
 
@@ -65,9 +66,9 @@ async function askServer(config: Config): Promise<Finding> {
   } catch {
     return { healthy: false, text: `unhealthy: nothing answers at ${url}` };
   }
-  const { parts } = await response.json() as { parts?: Record<string, string | null> };
-  const unwell = Object.entries(parts ?? {}).filter(([, reason]) => reason !== null)
-    .map(([part, reason]) => `${part}: ${reason}`);
+  const { parts = {} } = await response.json() as Partial<HealthReport>;
+  const unwell = Object.entries(parts).filter(([, { isWell, isNeeded }]) => isNeeded && !isWell)
+    .map(([part, { reason, since }]) => `${part}: ${reason} (since ${since})`);
   return response.status === 200
     ? { healthy: true, text: `healthy: ${url} answers` }
     : { healthy: false, text: `unhealthy: ${unwell.join("; ") || `${url}: ${response.status}`}` };

@@ -1,11 +1,9 @@
 /** `paddock jobs`: what plugins have asked for that is still to be done, and what failed for good. */
 import type { Command } from "commander";
-import type { Config } from "../config/config.ts";
 import { PaddockError } from "../errors.ts";
-import { JobQueue } from "../jobs/job_queue.ts";
-import { JOB_SCHEMA, jobSchemaKind } from "../jobs/schema.ts";
-import { Database } from "../stores/postgres/database.ts";
+import type { JobQueue } from "../jobs/job_queue.ts";
 import { columns, printable, shownTime } from "./command_output.ts";
+import { openCommandQueue } from "./command_queue.ts";
 import { type CommandSession, type RunInSession, wholeNumber } from "./command_session.ts";
 
 interface ListOptions {
@@ -96,32 +94,17 @@ export function addJobCommands(program: Command, run: RunInSession): void {
 }
 
 async function withQueue(
-  { config, database, databaseUrl }: CommandSession,
+  session: CommandSession,
   work: (queue: JobQueue) => Promise<void>,
 ): Promise<void> {
-  const url = config.JOB_QUEUE_GRAPHILE_URL;
-  const own = url && url !== databaseUrl
-    ? new Database({ connectionString: url, max: 1, applicationName: "paddock command" })
-    : null;
-  try {
-    const jobs = own ?? database;
-    if (await jobSchemaKind(jobs, JOB_SCHEMA) !== "current") {
-      throw new PaddockError(
-        "PDK_USAGE",
-        "there is no job queue yet: start the server, or run 'paddock --migrate'",
-      );
-    }
-    await work(new JobQueue(jobs, policiesOf(config)));
-  } finally {
-    await own?.close();
+  await using opened = await openCommandQueue(session);
+  if (opened.queue === null) {
+    throw new PaddockError(
+      "PDK_USAGE",
+      "there is no job queue yet: start the server, or run 'paddock --migrate'",
+    );
   }
-}
-
-function policiesOf(config: Config) {
-  return {
-    plugin: { attempts: config.JOB_ATTEMPTS, firstWaitSeconds: config.JOB_RETRY_SECONDS },
-    export: { attempts: config.EXPORT_ATTEMPTS, firstWaitSeconds: config.EXPORT_RETRY_SECONDS },
-  };
+  await work(opened.queue);
 }
 
 function isId(text: string): boolean {

@@ -183,6 +183,12 @@ export const SETTINGS = {
     "How many days a stored event is remembered, so that a repeat is recognised.",
     { min: 1, max: 366, integer: true },
   ),
+  DEAD_LETTER_RETENTION_DAYS: number(
+    "Pipeline",
+    30,
+    "Dead letters are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
   DISTINCT_ID_LRU_SIZE: number(
     "Pipeline",
     10000,
@@ -217,6 +223,11 @@ export const SETTINGS = {
     "How far plugin processes stand back for the server (0 to 19).",
     { min: 0, max: 19, integer: true },
   ),
+  SITE_URL: text(
+    "Plugins",
+    null,
+    "Address of PostHog's application, which plugins ask by posthog.api; without it they cannot.",
+  ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
     100,
@@ -247,6 +258,18 @@ export const SETTINGS = {
     "Events that may wait for a plugin in the slow lane; when there are more, all pass it by.",
     { min: 1, integer: true },
   ),
+  PLUGIN_LOG_RETENTION_DAYS: number(
+    "Plugins",
+    7,
+    "Lines of plugins' logs are deleted after so many days; 0 keeps them.",
+    { min: 0 },
+  ),
+  PLUGIN_ERROR_RETENTION_DAYS: number(
+    "Plugins",
+    30,
+    "The last error of a plugin config is deleted after so many days; 0 keeps it.",
+    { min: 0 },
+  ),
   PLUGIN_REQUESTS_IN_FLIGHT: number(
     "Plugins",
     64,
@@ -264,6 +287,11 @@ export const SETTINGS = {
     1_000,
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
+  ),
+  NPM_CONFIG_REGISTRY: text(
+    "Plugins",
+    "https://registry.npmjs.org",
+    "Where 'paddock plugins install npm:…' finds packages.",
   ),
   PLUGIN_NET_GRANTS: text(
     "Plugins",
@@ -295,6 +323,21 @@ export const SETTINGS = {
     { min: 1048576, integer: true },
   ),
   DISABLE_MMDB: boolean("Plugins", false, "Do not offer the GeoIP database to plugins."),
+  MMDB_FILE: text(
+    "Plugins",
+    null,
+    "GeoIP database (.mmdb), relative to BASE_DIR; none takes the one in posthog_pluginattachment.",
+  ),
+  MMDB_DOWNLOAD: boolean(
+    "Plugins",
+    false,
+    "Download a GeoIP database where there is none, or it is older than 45 days.",
+  ),
+  MMDB_DOWNLOAD_URL: text(
+    "Plugins",
+    "https://mmdb.posthog.net/",
+    "Where from, with MMDB_DOWNLOAD: a City database (.mmdb), plain or compressed by Brotli.",
+  ),
   INTERNAL_MMDB_SERVER_PORT: number(
     "Plugins",
     0,

@@ -1,7 +1,11 @@
 import type { ErrorCode } from "../errors.ts";
 
+/** What the payload is: an event or a job as JSON, or a message as it was received. */
+export type DeadLetterKind = "event" | "job" | "message";
+
 /** Something that could not be stored, with all an operator needs to mend and replay it. */
 export interface DeadLetter {
+  readonly kind: DeadLetterKind;
   readonly source: string;
   readonly teamId: number | null;
   readonly eventUuid: string | null;

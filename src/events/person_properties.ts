@@ -27,30 +27,40 @@ const INITIAL_NAMES: ReadonlyMap<string, string> = new Map(
   [...CAMPAIGN_KEYS, ...INITIAL_KEYS].map((key) => [key, `$initial_${key.replace("$", "")}`]),
 );
 
-/** The two person updates of an event, after campaign and first-seen properties were added. */
+/** The two person updates of an event. */
 export interface PersonUpdates {
   readonly set: JsonObject | null;
   readonly setOnce: JsonObject | null;
 }
 
-/**
- * `$set` and `$set_once` of an event: its own (top level over `properties`), plus campaign values
- * in `$set`, plus `$initial_…` of campaign and first-seen values in `$set_once`.
- */
-export function personUpdates(
+/** `$set` and `$set_once` as the sender means them: those at the top level over `properties`. */
+export function ownUpdates(
   properties: JsonObject,
   topSet: unknown,
   topSetOnce: unknown,
 ): PersonUpdates {
-  let set = merged(properties.$set, topSet);
-  let setOnce = merged(properties.$set_once, topSetOnce);
+  return {
+    set: merged(properties.$set, topSet),
+    setOnce: merged(properties.$set_once, topSetOnce),
+  };
+}
+
+/**
+ * The updates with campaign values in `$set`, and `$initial_…` of campaign and first-seen values in
+ * `$set_once`.
+ */
+export function withCampaign(updates: PersonUpdates, properties: JsonObject): PersonUpdates {
+  let set: JsonObject | null = null;
+  let setOnce: JsonObject | null = null;
   for (const key of CAMPAIGN_KEYS) {
-    if (Object.hasOwn(properties, key)) (set ??= {})[key] = properties[key];
+    if (Object.hasOwn(properties, key)) (set ??= { ...updates.set })[key] = properties[key];
   }
   for (const [key, initialName] of INITIAL_NAMES) {
-    if (Object.hasOwn(properties, key)) (setOnce ??= {})[initialName] = properties[key];
+    if (Object.hasOwn(properties, key)) {
+      (setOnce ??= { ...updates.setOnce })[initialName] = properties[key];
+    }
   }
-  return { set, setOnce };
+  return { set: set ?? updates.set, setOnce: setOnce ?? updates.setOnce };
 }
 
 /** A copy of both with the second winning, or null where neither is an object. */

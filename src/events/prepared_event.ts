@@ -1,5 +1,8 @@
+import type { NewDefinitions } from "./definitions.ts";
+import type { Element } from "./elements.ts";
+import type { EventGroups } from "./groups.ts";
 import type { OutgoingEvent } from "./outgoing_event.ts";
-import type { JsonObject } from "./types.ts";
+import type { JsonObject, PluginEvent } from "./types.ts";
 
 /** What an event asks of the person tables. */
 export interface PersonEffects {
@@ -11,6 +14,14 @@ export interface PersonEffects {
   readonly setOnce: JsonObject | null;
   /** `created_at` of the person if this event is the first that is seen of them (ISO 8601). */
   readonly createdAt: string;
+}
+
+/** What actions look at. */
+export interface ActionSubject {
+  /** With its whole name; its properties have `$ip`, but no elements, campaign or group values. */
+  readonly event: PluginEvent;
+  /** What was clicked, innermost first. */
+  readonly elements: readonly Element[];
 }
 
 /** An event ready to be written: every column of its row, and what it asks of the person tables. */
@@ -31,6 +42,14 @@ export interface PreparedEvent {
   /** Set for `$snapshot`, which becomes a session recording row and no event row. */
   readonly recording: { readonly sessionId: string; readonly snapshotData: string } | null;
   readonly person: PersonEffects;
+  /** Groups it belongs to or describes; their indexes are the store's to find or give out. */
+  readonly groups?: EventGroups;
+  /** Names that may not be defined yet. */
+  readonly definitions?: NewDefinitions;
+  /** Set where the team had no event when it was looked at last. */
+  readonly isTeamsFirst?: true;
+  /** Set where the team has actions that may match. */
+  readonly subject?: ActionSubject;
   /** The event as it left the plugins, where some plugin is to be told of it once it is stored. */
   readonly outgoing?: OutgoingEvent;
 }

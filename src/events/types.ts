@@ -42,4 +42,6 @@ export interface RawEvent {
    * message, so that a repeat is recognised.
    */
   readonly uuid: string;
+  /** How often it became a dead letter before, where it was replayed. */
+  readonly attempts?: number;
 }

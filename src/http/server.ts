@@ -1,14 +1,7 @@
 /** The HTTP server: capture, health and the stub that client libraries ask for. */
 import { getLogger } from "@logtape/logtape";
+import type { HealthReport } from "../health.ts";
 import type { CaptureHandler } from "./capture/handler.ts";
-
-/** How the server is; see `/_health` and `/_ready`. */
-export interface HealthReport {
-  /** Every dependency answers and every part makes progress. */
-  readonly ready: boolean;
-  /** Name of a part → null, or why it is not well. */
-  readonly parts: Readonly<Record<string, string | null>>;
-}
 
 export interface HttpServerOptions {
   readonly host: string;

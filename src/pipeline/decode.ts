@@ -71,45 +71,46 @@ export function decodeEvent(raw: RawEvent, bytes: number, maxBytes: number): Dec
 
 /** What became unusable, for the dead letters. */
 export function deadLetterOf(source: string, item: ReceivedItem, error: unknown): DeadLetter {
-  if (item.kind === "bad") {
-    return {
-      source,
-      teamId: null,
-      eventUuid: null,
-      event: null,
-      distinctId: null,
-      step: "receive",
-      pluginConfigId: null,
-      code: item.code,
-      reason: item.reason,
-      attempts: 1,
-      payload: item.payload,
-    };
-  }
-  const code = error instanceof PaddockError ? error.code : "PDK_EVENT_INVALID";
-  const base = {
+  const nothing = {
     source,
+    teamId: null,
     eventUuid: null,
     event: null,
     distinctId: null,
-    step: "decode",
     pluginConfigId: null,
-    code,
-    reason: errorMessage(error),
     attempts: 1,
   };
-  if (item.kind === "job") {
-    return { ...base, teamId: item.job.teamId, payload: payloadText(item.job) };
+  if (item.kind === "bad") {
+    const { code, reason, payload } = item;
+    return { ...nothing, kind: "message", step: "receive", code, reason, payload };
   }
-  const { event } = item;
+  const failure = {
+    step: "decode",
+    code: error instanceof PaddockError ? error.code : "PDK_EVENT_INVALID" as const,
+    reason: errorMessage(error),
+  };
+  if (item.kind === "job") {
+    const { teamId, pluginConfigId } = item.job;
+    const payload = payloadText(item.job);
+    return { ...nothing, ...failure, kind: "job", teamId, pluginConfigId, payload };
+  }
+  const { attempts = 0, ...event } = item.event;
   return {
-    ...base,
+    ...nothing,
+    ...failure,
+    kind: "event",
     teamId: Number.isSafeInteger(event.teamId) ? event.teamId : null,
     eventUuid: event.uuid,
     event: typeof event.data?.event === "string" ? event.data.event : null,
-    distinctId: typeof event.distinctId === "string" ? event.distinctId : null,
+    distinctId: printableId(event.data?.distinct_id ?? event.distinctId),
+    attempts: attempts + 1,
     payload: payloadText(event),
   };
+}
+
+/** By which an operator finds it again. */
+function printableId(value: unknown): string | null {
+  return typeof value === "string" || typeof value === "number" ? String(value) : null;
 }
 
 /** JSON of anything; deep nesting that JSON.stringify cannot follow is said instead of thrown. */

@@ -12,7 +12,7 @@ import { InFlightBatch } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
-import { prepareEvent, type TeamRules } from "./prepare.ts";
+import { type DefinitionIndex, prepareEvent, type TeamRules } from "./prepare.ts";
 import { Transform, type Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
 import { type WriteItem, WriteQueue } from "./write_queue.ts";
@@ -24,11 +24,19 @@ export interface TeamLookup {
   byIds(ids: readonly number[]): Promise<ReadonlyMap<number, TeamRules>>;
 }
 
+/** What the pipeline asks about actions. */
+export interface ActionIntents {
+  /** Whether the team has any. */
+  isWatched(teamId: number): boolean;
+}
+
 export interface PipelineParts {
   readonly store: EventStore;
   readonly teams: TeamLookup;
   readonly chains: PluginChains;
   readonly deliveries: DeliveryIntents;
+  readonly definitions: DefinitionIndex;
+  readonly actions: ActionIntents;
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
 }
@@ -64,6 +72,8 @@ export class Pipeline {
   readonly #log = getLogger(["paddock", "pipeline"]);
   #events = 0;
   #bytes = 0;
+  /** When an event came to its end, or when there was none that could. */
+  #movedAt = performance.now();
   readonly #roomMade = new Wakeups();
 
   constructor(parts: PipelineParts, options: PipelineOptions) {
@@ -84,6 +94,11 @@ export class Pipeline {
   /** Events and bytes that are in flight now. */
   get inFlight(): { readonly events: number; readonly bytes: number } {
     return { events: this.#events, bytes: this.#bytes };
+  }
+
+  /** Milliseconds for which no event in flight came to its end. */
+  get idleMs(): number {
+    return performance.now() - this.#movedAt;
   }
 
   /** How much more may be taken: zero or less means that the source has to wait. */
@@ -113,6 +128,7 @@ export class Pipeline {
     );
     this.#batches.add(inFlight);
     this.counters.received += batch.items.length;
+    if (this.#events === 0) this.#movedAt = performance.now();
     for (const item of batch.items) {
       this.#events++;
       this.#bytes += item.bytes;
@@ -215,7 +231,14 @@ export class Pipeline {
       return null;
     }
     try {
-      const prepared = prepareEvent(event, decoded.claim, team, marks);
+      const { definitions, actions } = this.#parts;
+      const prepared = prepareEvent(event, {
+        claim: decoded.claim,
+        team,
+        marks,
+        definitions,
+        hasActions: actions.isWatched(event.team_id),
+      });
       const deadLetter = (error: unknown) => ({
         ...deadLetterOf(source, decoded.item, error),
         step: "write",
@@ -282,6 +305,7 @@ export class Pipeline {
   #finished(bytes: number): void {
     this.#events--;
     this.#bytes -= bytes;
+    this.#movedAt = performance.now();
     this.#roomMade.wake();
   }
 

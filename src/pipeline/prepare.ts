@@ -1,7 +1,14 @@
 /** From an event as it left the plugins to the row it becomes. */
 import { PaddockError } from "../errors.ts";
-import { elementsHash, extractElements } from "../events/elements.ts";
-import { isObject, personUpdates } from "../events/person_properties.ts";
+import { type NewDefinitions, PLUGIN_METRICS_EVENT } from "../events/definitions.ts";
+import { type Element, elementsHash, extractElements } from "../events/elements.ts";
+import { groupsOf } from "../events/groups.ts";
+import {
+  isObject,
+  ownUpdates,
+  type PersonUpdates,
+  withCampaign,
+} from "../events/person_properties.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
 import { storableJsonText, storableText } from "../events/storable_text.ts";
 import { eventTimeMs, isoTime, normalizedDate } from "../events/timestamps.ts";
@@ -14,6 +21,8 @@ const MAX_NAME_LENGTH = 200;
 /** What of a team decides how its events are stored. */
 export interface TeamRules {
   readonly anonymizeIps: boolean;
+  /** Whether the team had an event before. */
+  readonly ingestedEvent: boolean;
 }
 
 /** Which plugins touched the event; null when none ran. */
@@ -22,28 +31,42 @@ export interface PluginMarks {
   readonly failed: readonly string[];
 }
 
+/** Knows which names are defined. */
+export interface DefinitionIndex {
+  missing(
+    teamId: number,
+    event: string,
+    properties: JsonObject,
+  ): NewDefinitions | undefined;
+}
+
+/** What an event is prepared with besides itself. */
+export interface PrepareContext {
+  /** The key under which it is remembered as stored. */
+  readonly claim: string;
+  readonly team: TeamRules;
+  readonly marks: PluginMarks | null;
+  readonly definitions: DefinitionIndex;
+  /** Whether the team has actions. */
+  readonly hasActions: boolean;
+}
+
 /**
- * Every column of the row, and what the event asks of the person tables.
+ * Every column of the row, and what the event asks of the other tables.
  *
  * @throws PaddockError PDK_EVENT_INVALID for a `$snapshot` without session id or data; RangeError
  *   for nesting deeper than JSON.stringify can follow
  */
-export function prepareEvent(
-  event: PluginEvent,
-  claim: string,
-  team: TeamRules,
-  marks: PluginMarks | null,
-): PreparedEvent {
+export function prepareEvent(event: PluginEvent, context: PrepareContext): PreparedEvent {
   const own = isObject(event.properties) ? event.properties : {};
-  const timestamp = isoTime(eventTimeMs(event));
   const distinctId = storableText(event.distinct_id);
   const base = {
     teamId: event.team_id,
     uuid: event.uuid,
-    claim,
+    claim: context.claim,
     name: storableText(event.event.slice(0, MAX_NAME_LENGTH)),
     distinctId,
-    timestamp,
+    timestamp: isoTime(eventTimeMs(event)),
   };
   const createdAt = personCreatedAt(event);
   if (event.event === "$snapshot") {
@@ -55,22 +78,23 @@ export function prepareEvent(
       person: { merge: null, set: null, setOnce: null, createdAt },
     };
   }
-  const properties: JsonObject = { ...own };
-  const { set, setOnce } = personUpdates(own, event.$set, event.$set_once);
-  if (set !== null) properties.$set = set;
-  if (setOnce !== null) properties.$set_once = setOnce;
-  if (event.ip && !team.anonymizeIps && !Object.hasOwn(own, "$ip")) properties.$ip = event.ip;
-  if (marks !== null) {
-    properties.$plugins_succeeded = marks.succeeded;
-    properties.$plugins_failed = marks.failed;
-    properties.$plugins_deferred = [];
-  }
-  if (hasElements(own)) delete properties.$elements;
+  const clicked = clickedElements(own);
+  const updates = ownUpdates(own, event.$set, event.$set_once);
+  const seen = seenProperties(event, own, updates, context);
+  const definitions = context.definitions.missing(event.team_id, base.name, seen);
+  const { set, setOnce } = withCampaign(updates, own);
+  // Actions look at what is seen, which is not all that is stored.
+  const stored = context.hasActions ? { ...seen } : seen;
+  if (set !== null) stored.$set = set;
+  if (setOnce !== null) stored.$set_once = setOnce;
   const updatesPerson = event.event !== "$groupidentify";
+  const groups = groupsOf(event.event, own);
   return {
     ...base,
-    properties: storableJsonText(properties),
-    elements: elementsOf(own),
+    properties: storableJsonText(stored),
+    elements: clicked === null
+      ? null
+      : { json: storableJsonText(clicked), hash: elementsHash(clicked) },
     recording: null,
     person: {
       merge: mergeOf(event.event, distinctId, own),
@@ -78,7 +102,38 @@ export function prepareEvent(
       setOnce: updatesPerson ? setOnce : null,
       createdAt,
     },
+    ...(groups === undefined ? {} : { groups }),
+    ...(definitions === undefined ? {} : { definitions }),
+    ...(context.team.ingestedEvent || base.name === PLUGIN_METRICS_EVENT
+      ? {}
+      : { isTeamsFirst: true }),
+    ...(context.hasActions
+      ? { subject: { event: { ...event, properties: seen }, elements: clicked ?? [] } }
+      : {}),
   };
+}
+
+/**
+ * The properties that definitions, actions and hooks see: the sender's and the plugins', what plugins
+ * did, merged person updates and the address, in this order.
+ */
+function seenProperties(
+  { ip }: PluginEvent,
+  own: JsonObject,
+  updates: PersonUpdates,
+  { team, marks }: PrepareContext,
+): JsonObject {
+  const seen: JsonObject = { ...own };
+  if (marks !== null) {
+    seen.$plugins_succeeded = marks.succeeded;
+    seen.$plugins_failed = marks.failed;
+    seen.$plugins_deferred = [];
+  }
+  if (updates.set !== null) seen.$set = updates.set;
+  if (updates.setOnce !== null) seen.$set_once = updates.setOnce;
+  if (ip && !team.anonymizeIps && !Object.hasOwn(own, "$ip")) seen.$ip = ip;
+  if (hasElements(own)) delete seen.$elements;
+  return seen;
 }
 
 /** An empty list stays in the properties, as it always did. */
@@ -86,10 +141,8 @@ function hasElements(properties: JsonObject): boolean {
   return Array.isArray(properties.$elements) && properties.$elements.length > 0;
 }
 
-function elementsOf(properties: JsonObject): PreparedEvent["elements"] {
-  if (!hasElements(properties)) return null;
-  const elements = extractElements(properties.$elements as unknown[]);
-  return { json: storableJsonText(elements), hash: elementsHash(elements) };
+function clickedElements(properties: JsonObject): Element[] | null {
+  return hasElements(properties) ? extractElements(properties.$elements as unknown[]) : null;
 }
 
 function recordingOf(properties: JsonObject): PreparedEvent["recording"] {

@@ -306,6 +306,7 @@ Deno.test("events, teams, logs and dead letters are shown, their control charact
   assert.equal(await test.succeed("events", "--team", "2"), "No events are stored yet.");
 
   await new DeadLetters().append(database, [{
+    kind: "event",
     source: "http",
     teamId: 1,
     eventUuid: null,
@@ -320,7 +321,7 @@ Deno.test("events, teams, logs and dead letters are shown, their control charact
   }]);
   assert.match(
     await test.succeed("dead-letters"),
-    /^1 .*http +decode +PDK_EVENT_INVALID +no distinct id$/m,
+    /^1 .*http +decode +1 +PDK_EVENT_INVALID +no distinct id$/m,
   );
   assert.match(await test.succeed("dead-letters", "show", "1"), /payload:\n\{"event":"bad"\}$/);
   assert.equal((await test.run("dead-letters", "show", "2")).code, 2);
@@ -346,7 +347,7 @@ Deno.test("wrong use is exit code 2 with a word that helps; help is 0", async ()
   await using test = await createTestCommands();
   const wrong: [string[], RegExp][] = [
     [["plugins", "instal"], /unknown command 'instal'[\s\S]*install/],
-    [["plugins", "install"], /missing required argument 'path'/],
+    [["plugins", "install"], /missing required argument 'source'/],
     [["events", "-n", "0"], /--number: '0' is not a whole number from 1/],
     [["dead-letters", "show"], /missing required argument 'id'/],
     [["teams", "--wrong"], /unknown option '--wrong'/],

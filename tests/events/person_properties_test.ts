@@ -1,5 +1,11 @@
 import assert from "node:assert/strict";
-import { personUpdates } from "../../src/events/person_properties.ts";
+import { ownUpdates, withCampaign } from "../../src/events/person_properties.ts";
+
+const personUpdates = (
+  properties: Record<string, unknown>,
+  topSet: unknown,
+  topSetOnce: unknown,
+) => withCampaign(ownUpdates(properties, topSet, topSetOnce), properties);
 
 Deno.test("campaign values are set, first-seen values are set once", () => {
   const updates = personUpdates(

@@ -50,7 +50,10 @@ async function captureServer(trusted: string[] = []): Promise<CaptureServer> {
       clients: new ClientAddress(trusted),
       limits: LIMITS,
     }),
-    health: () => ({ ready: false, parts: { store: "is away", queue: null } }),
+    health: () => ({
+      ready: false,
+      parts: { store: { isWell: false, isNeeded: true, since: "2021-10-28", reason: "is away" } },
+    }),
   }, { host: "127.0.0.1", port: 0 });
   return {
     address: server.address,
@@ -357,7 +360,7 @@ Deno.test("routes, methods, CORS, health", async () => {
   assert.equal((await ask("/_health")).response.status, 200);
   const ready = await ask("/_ready");
   assert.equal(ready.response.status, 503);
-  assert.match(ready.text, /"store":"is away"/);
+  assert.match(ready.text, /"reason":"is away"/);
   assert.match(
     (await ask("/decide/?v=1", { method: "POST", body: "{}" })).text,
     /supportedCompression/,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { KnownDefinitions } from "../../src/events/definitions.ts";
 import type { PluginEvent } from "../../src/events/types.ts";
 import { type PluginMarks, prepareEvent } from "../../src/pipeline/prepare.ts";
 
@@ -18,7 +19,14 @@ const prepare = (
   over: Partial<PluginEvent>,
   anonymizeIps = false,
   marks: PluginMarks | null = null,
-) => prepareEvent({ ...base, ...over }, "c".repeat(32), { anonymizeIps }, marks);
+) =>
+  prepareEvent({ ...base, ...over }, {
+    claim: "c".repeat(32),
+    team: { anonymizeIps, ingestedEvent: true },
+    marks,
+    definitions: new KnownDefinitions(),
+    hasActions: false,
+  });
 
 const properties = (...args: Parameters<typeof prepare>) => JSON.parse(prepare(...args).properties);
 

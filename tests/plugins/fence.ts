@@ -5,6 +5,7 @@ import { Breakers } from "../../src/plugins/breaker/breakers.ts";
 import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
+import type { PluginSite } from "../../src/plugins/site/site_client.ts";
 import { importedLibraries } from "../../src/plugins/source/libraries.ts";
 import type {
   PluginApi,
@@ -102,6 +103,7 @@ export function fence(
   options: Partial<PluginHostsOptions> = {},
   api: PluginApi = NO_API,
   breakers = new Breakers(null),
+  site?: PluginSite,
 ): TestFence {
   const log: PluginLogEntry[] = [];
   const failures: TestFence["failures"] = [];
@@ -119,6 +121,7 @@ export function fence(
     breakers,
     egress,
     refusals,
+    ...(site === undefined ? {} : { site }),
   });
   hosts.apply(plugins.map((plugin, index) => specOf(plugin, index + 1)));
   return {

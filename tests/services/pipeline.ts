@@ -1,4 +1,5 @@
 /** The real pipeline on a real database, fed by hand. */
+import { KnownDefinitions } from "../../src/events/definitions.ts";
 import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
@@ -11,6 +12,7 @@ import { DeadLetters } from "../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { PostgresEventStore } from "../../src/stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
+import { GroupTypes } from "../../src/stores/postgres/group_types.ts";
 import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
 import { migrate } from "../../src/stores/migrations/migrate.ts";
 import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
@@ -26,13 +28,18 @@ export async function prepareDatabase(database: Database): Promise<number> {
   return (await createFirstProject(database))?.teamId as number;
 }
 
-export function createStore(database: Database): PostgresEventStore {
+export function createStore(
+  database: Database,
+  definitions = new KnownDefinitions(),
+): PostgresEventStore {
   return new PostgresEventStore({
     database,
     fold: foldPersons,
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox: new PostgresOutbox(database),
+    groupTypes: new GroupTypes(database),
+    definitions,
     ensurePartitions: () => ensureEventSeenPartitions(database, { retentionDays: 7 }),
   });
 }
@@ -44,8 +51,17 @@ export function createPipeline(
   deliveries: DeliveryIntents = NO_DELIVERIES,
   jobs: JobIntake | null = null,
 ): Pipeline {
+  const definitions = new KnownDefinitions();
   const pipeline = new Pipeline(
-    { store: createStore(database), teams: new Teams(database), chains, deliveries, jobs },
+    {
+      store: createStore(database, definitions),
+      teams: new Teams(database),
+      chains,
+      deliveries,
+      definitions,
+      actions: { isWatched: () => false },
+      jobs,
+    },
     {
       writers: 3,
       writeBatchSize: 100,

@@ -106,6 +106,24 @@ function storageCall(config: PluginConfig, { method, args }: PluginCall): Prepar
       };
     case "storage.del":
       return { store: "storage", command: { op: "del", ...base }, read: () => done };
+    case "storage.increment": {
+      if (typeof value !== "number") throw new Error("a cursor is moved by a number");
+      return {
+        store: "storage",
+        command: { op: "increment", ...base, by: value },
+        read: (text) =>
+          text === null
+            ? refused(`there is no number under '${key}': call cursor.init before`)
+            : { ok: true, value: Number(text) },
+      };
+    }
+    case "storage.init":
+      if (typeof value !== "number") throw new Error("a cursor begins with a number");
+      return {
+        store: "storage",
+        command: { op: "init", ...base, value: JSON.stringify(value) },
+        read: () => done,
+      };
     case "storage.set": {
       const text = JSON.stringify(value ?? null);
       if (text.length > MAX_STORAGE_VALUE) {

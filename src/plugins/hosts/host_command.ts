@@ -57,7 +57,7 @@ export function hostCommand(
     `--v8-flags=--max-old-space-size=${limits.heapMb + needs.heapMb}`,
     `${runtime}host.ts`,
     allowed.join(","),
-    libraries.join(","),
+    needs.bundled.join(","),
     needs.isNetworked ? "networked" : "plain",
   ];
   const dataMb = limits.dataMb > 0 ? limits.dataMb + needs.heapMb : 0;

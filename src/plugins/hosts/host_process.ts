@@ -46,6 +46,7 @@ const NO_SIGN: ReadonlySet<number> = new Set([
   FrameType.Log,
   FrameType.Calls,
   FrameType.Refused,
+  FrameType.SiteRequest,
 ]);
 
 /** A worker that is silent for so long stands back from then on: others pay for a hang no more. */

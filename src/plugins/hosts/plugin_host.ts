@@ -44,6 +44,8 @@ import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
+import type { PluginSite } from "../site/site_client.ts";
+import { SiteRelay } from "../site/site_relay.ts";
 
 export interface PluginHostOptions {
   readonly taskTimeoutMs: number;
@@ -77,6 +79,8 @@ export interface PluginHostParts {
   readonly api: PluginApi;
   readonly breaker: Breaker;
   readonly egress: Egress;
+  /** Who asks PostHog's application for plugins; without it `posthog.api` is refused. */
+  readonly site?: PluginSite;
   /** Told of each attempt to reach what was not granted. */
   readonly refused: (refusal: EgressRefusal) => void;
   /** Bounds how many processes start at once, over all plugins. */
@@ -100,6 +104,7 @@ export class PluginHost {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #jobs: JobQueue;
   readonly #watch: BreakerWatch;
+  readonly #site: SiteRelay;
   #process: HostProcess | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
@@ -129,6 +134,7 @@ export class PluginHost {
     );
     this.#watch = new BreakerWatch(spec, options.taskTimeoutMs, { ...parts, messages });
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
+    this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
   }
 
   /** False once it is known that it has nothing to say about events. */
@@ -341,6 +347,7 @@ export class PluginHost {
           if (this.#process === process) this.#receive(frame, process);
         },
         ended: (reason) => {
+          this.#site.abort();
           if (pass !== null) this.#parts.egress.revoke(pass);
           if (this.#process === process) this.#crashed(reason);
         },
@@ -387,6 +394,8 @@ export class PluginHost {
           return this.#afterCalls(process, () => this.#receiveHook(id, payload));
         case FrameType.Calls:
           return this.#receiveCalls(id, readCalls(payload), process);
+        case FrameType.SiteRequest:
+          return this.#site.receive({ id, payload }, (frame) => process.send(frame));
         case FrameType.Log:
           return this.#messages.lines(readLogLines(payload));
         case FrameType.Loaded:

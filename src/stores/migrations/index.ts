@@ -6,9 +6,10 @@ import cacheExecute from "./paddock/0004_cache_execute.sql" with { type: "text" 
 import pluginState from "./paddock/0005_plugin_state.sql" with { type: "text" };
 import pluginRefusal from "./paddock/0006_plugin_refusal.sql" with { type: "text" };
 import deliveries from "./paddock/0007_deliveries.sql" with { type: "text" };
+import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: "text" };
 
 export interface Migration {
-  /** Ascending, without gaps. */
+  /** Ascending. */
   readonly id: number;
   readonly name: string;
   readonly sql: string;
@@ -22,4 +23,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 5, name: "plugin_state", sql: pluginState },
   { id: 6, name: "plugin_refusal", sql: pluginRefusal },
   { id: 7, name: "deliveries", sql: deliveries },
+  { id: 35, name: "dead_letter_kinds", sql: deadLetterKinds },
 ];

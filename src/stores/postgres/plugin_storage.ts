@@ -6,11 +6,21 @@ import type { Queryable } from "./database.ts";
 export type StorageCommand =
   | { readonly op: "get" | "del"; readonly configId: number; readonly key: string }
   | {
-    readonly op: "set";
+    /** `init` leaves a value that is there. */
+    readonly op: "set" | "init";
     readonly configId: number;
     readonly key: string;
     readonly value: string;
+  }
+  | {
+    readonly op: "increment";
+    readonly configId: number;
+    readonly key: string;
+    readonly by: number;
   };
+
+type Written = Extract<StorageCommand, { op: "set" | "init" }>;
+type Increment = Extract<StorageCommand, { op: "increment" }>;
 
 /** The width of the table's key column. */
 export const MAX_STORAGE_KEY = 200;
@@ -24,7 +34,8 @@ export class PluginStorage {
 
   /**
    * All in order: commands of one kind that follow each other go in one statement. The answer of a
-   * get is the JSON text or null, that of any other is null.
+   * get is the JSON text or null, that of an increment the new number or, where there is no number,
+   * null; that of any other is null.
    */
   async execute(commands: readonly StorageCommand[]): Promise<(string | null)[]> {
     const answers: (string | null)[] = [];
@@ -64,15 +75,20 @@ export class PluginStorage {
       );
       return commands.map(() => null);
     }
-    // One statement cannot write a row twice: of two values for one key the later one counts.
-    const latest = new Map(
-      commands.map((command, index) => [`${ids[index]} ${keys[index]}`, command]),
-    );
-    const rows = [...latest.values()] as Extract<StorageCommand, { op: "set" }>[];
+    if (op === "increment") return await this.#increment(commands as readonly Increment[]);
+    // One statement cannot write a row twice: of two values for one key the later one counts, or the
+    // first where there may be one already.
+    const written = commands as readonly Written[];
+    const inOrder = op === "set" ? written : written.toReversed();
+    const rows = [
+      ...new Map(inOrder.map((row) => [`${row.configId} ${storableText(row.key)}`, row])).values(),
+    ];
     await this.#database.query(
       `INSERT INTO posthog_pluginstorage (plugin_config_id, key, value)
        SELECT * FROM unnest($1::int[], $2::text[], $3::text[])
-       ON CONFLICT (plugin_config_id, key) DO UPDATE SET value = excluded.value`,
+       ON CONFLICT (plugin_config_id, key) ${
+        op === "set" ? "DO UPDATE SET value = excluded.value" : "DO NOTHING"
+      }`,
       [
         rows.map(({ configId }) => configId),
         textArray(rows.map(({ key }) => storableText(key))),
@@ -80,5 +96,38 @@ export class PluginStorage {
       ],
     );
     return commands.map(() => null);
+  }
+
+  /** In one statement; what each one came to follows from the last and those behind it. */
+  async #increment(commands: readonly Increment[]): Promise<(string | null)[]> {
+    const nameOf = ({ configId, key }: Increment) => `${configId} ${storableText(key)}`;
+    const sums = new Map<string, { configId: number; key: string; by: number }>();
+    for (const command of commands) {
+      const sum = sums.get(nameOf(command));
+      if (sum !== undefined) sum.by += command.by;
+      else sums.set(nameOf(command), { ...command, key: storableText(command.key) });
+    }
+    const rows = [...sums.values()];
+    const changed = await this.#database.query<{ id: number; key: string; value: string }>(
+      `UPDATE posthog_pluginstorage AS stored
+       SET value = (stored.value::numeric + given.by::numeric)::text
+       FROM unnest($1::int[], $2::text[], $3::float8[]) AS given (id, key, by)
+       WHERE stored.plugin_config_id = given.id AND stored.key = given.key
+         AND stored.value ~ '^-?[0-9]{1,15}([.][0-9]{1,15})?$'
+       RETURNING stored.plugin_config_id AS id, stored.key, stored.value`,
+      [
+        rows.map(({ configId }) => configId),
+        textArray(rows.map(({ key }) => key)),
+        rows.map(({ by }) => by),
+      ],
+    );
+    const latest = new Map(changed.map(({ id, key, value }) => [`${id} ${key}`, Number(value)]));
+    const answers: (string | null)[] = [];
+    for (const command of commands.toReversed()) {
+      const value = latest.get(nameOf(command));
+      answers.push(value === undefined ? null : String(value));
+      if (value !== undefined) latest.set(nameOf(command), value - command.by);
+    }
+    return answers.toReversed();
   }
 }

@@ -8,6 +8,7 @@ export interface Team {
   readonly organizationId: string;
   readonly apiToken: string;
   readonly anonymizeIps: boolean;
+  readonly ingestedEvent: boolean;
 }
 
 /** How old a cached row may be: the age that the server before allowed. */
@@ -17,7 +18,8 @@ const MISSING_FRESH_MS = 2_000;
 const CACHED_TEAMS = 10_000;
 
 const COLUMNS = `team.id, team.uuid, team.organization_id AS "organizationId",
-  team.api_token AS "apiToken", team.anonymize_ips AS "anonymizeIps"`;
+  team.api_token AS "apiToken", team.anonymize_ips AS "anonymizeIps",
+  team.ingested_event AS "ingestedEvent"`;
 
 /** Projects, by id and by API key, a batch at a time. */
 export class Teams {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { randomInt } from "node:crypto";
 import { Redis } from "ioredis";
+import { MemoryPluginCache } from "../../../src/plugins/trial/memory_cache.ts";
+import { MemoryPluginStorage } from "../../../src/plugins/trial/memory_storage.ts";
 import { StoredPluginApi } from "../../../src/plugins/api/plugin_api.ts";
 import type { PluginApi, PluginCallResult, PluginConfig } from "../../../src/plugins/types.ts";
 import { migrate } from "../../../src/stores/migrations/migrate.ts";
@@ -24,7 +26,7 @@ interface TestApi extends AsyncDisposable {
   call(...calls: readonly [number, string, ...unknown[]][]): Promise<unknown[]>;
 }
 
-async function apiOn(store: "redis" | "postgres"): Promise<TestApi> {
+async function apiOn(store: "redis" | "postgres" | "memory"): Promise<TestApi> {
   const test = await createTestDatabase();
   const { database } = test;
   await migrate(database);
@@ -56,8 +58,13 @@ async function apiOn(store: "redis" | "postgres"): Promise<TestApi> {
   const redisUrl = serviceAddress("PADDOCK_TEST_REDIS_URL");
   const cache: PluginCache = store === "redis"
     ? new RedisPluginCache(redisUrl)
-    : new PostgresPluginCache(database);
-  const api = new StoredPluginApi(cache, new PluginStorage(database));
+    : store === "postgres"
+    ? new PostgresPluginCache(database)
+    : new MemoryPluginCache();
+  const api = new StoredPluginApi(
+    cache,
+    store === "memory" ? new MemoryPluginStorage() : new PluginStorage(database),
+  );
   return {
     database,
     api,
@@ -87,7 +94,8 @@ async function apiOn(store: "redis" | "postgres"): Promise<TestApi> {
   };
 }
 
-for (const store of ["redis", "postgres"] as const) {
+// In memory is where plugins are tried without a server.
+for (const store of ["redis", "postgres", "memory"] as const) {
   Deno.test(`${store}: values, defaults and raw texts, in the order of the calls`, async () => {
     await using test = await apiOn(store);
     const [one] = test.ids;
@@ -172,6 +180,23 @@ for (const store of ["redis", "postgres"] as const) {
     assert.match((answers[12] as { error: string }).error, /1 to 1000 elements/);
   });
 
+  Deno.test(`${store}: configs of one plugin and team share a cache, and no others do`, async () => {
+    await using test = await apiOn(store);
+    const [one, twin, other] = test.ids;
+    const escape = `../../${test.configs.get(one)?.pluginId}/${test.configs.get(one)?.teamId}/k`;
+    assert.deepEqual(
+      await test.call(
+        [one, "cache.set", "k", "mine"],
+        [twin, "cache.get", "k"],
+        [other, "cache.get", "k", "nothing"],
+        [other, "cache.get", escape, "nothing"],
+      ),
+      [null, "mine", "nothing", "nothing"],
+    );
+  });
+}
+
+for (const store of ["redis", "postgres"] as const) {
   Deno.test(`${store}: expiry`, async () => {
     await using test = await apiOn(store);
     const [one] = test.ids;
@@ -192,22 +217,62 @@ for (const store of ["redis", "postgres"] as const) {
     }
     assert.deepEqual(await test.call([one, "cache.get", "long"]), [1]);
   });
+}
 
-  Deno.test(`${store}: configs of one plugin and team share a cache, and no others do`, async () => {
+for (const store of ["postgres", "memory"] as const) {
+  Deno.test(`${store}: a cursor begins once and is moved as often as it is asked to`, async () => {
     await using test = await apiOn(store);
-    const [one, twin, other] = test.ids;
-    const escape = `../../${test.configs.get(one)?.pluginId}/${test.configs.get(one)?.teamId}/k`;
-    assert.deepEqual(
-      await test.call(
-        [one, "cache.set", "k", "mine"],
-        [twin, "cache.get", "k"],
-        [other, "cache.get", "k", "nothing"],
-        [other, "cache.get", escape, "nothing"],
-      ),
-      [null, "mine", "nothing", "nothing"],
+    const [one] = test.ids;
+    const answers = await test.call(
+      [one, "storage.increment", "c", 1],
+      [one, "storage.init", "c", 5],
+      [one, "storage.init", "c", 7],
+      [one, "storage.increment", "c", 1],
+      [one, "storage.increment", "c", 2.5],
+      [one, "storage.increment", "other", 1],
+      [one, "storage.increment", "c", -3],
+      [one, "storage.get", "c"],
+      [one, "storage.set", "text", "abc"],
+      [one, "storage.increment", "text", 1],
+      [one, "storage.increment", "c", "1"],
+      [one, "storage.init", "d", null],
     );
+    const missing = (key: string) => ({
+      error: `there is no number under '${key}': call cursor.init before`,
+    });
+    assert.deepEqual(answers, [
+      missing("c"),
+      null,
+      null,
+      6,
+      8.5,
+      missing("other"),
+      5.5,
+      5.5,
+      null,
+      missing("text"),
+      { error: "a cursor is moved by a number" },
+      { error: "a cursor begins with a number" },
+    ]);
   });
 }
+
+Deno.test("cursors of several servers lose no step", async () => {
+  await using test = await apiOn("postgres");
+  const [one] = test.ids;
+  await test.call([one, "storage.init", "c", 0]);
+  const steps = Array.from(
+    { length: 20 },
+    () =>
+      test.call(
+        ...Array.from({ length: 5 }, () => [one, "storage.increment", "c", 1] as const).map((
+          call,
+        ) => [...call] as [number, string, ...unknown[]]),
+      ),
+  );
+  const all = (await Promise.all(steps)).flat() as number[];
+  assert.deepEqual(all.toSorted((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i + 1));
+});
 
 Deno.test("storage: values, defaults, keys of any type, in the order of the calls", async () => {
   await using test = await apiOn("postgres");

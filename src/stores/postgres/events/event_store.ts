@@ -2,14 +2,21 @@
  * Writes batches of prepared events into the `posthog_*` tables: one transaction, one statement per
  * table, exactly once.
  */
+import type { KnownDefinitions } from "../../../events/definitions.ts";
 import type { DeadLetter } from "../../../events/dead_letter.ts";
+import { type GroupTypeIndex, withGroupProperties } from "../../../events/groups.ts";
 import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
 import type { PersonChanges, PersonSnapshot } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
 import { jsonbArray, textArray } from "../binary_arrays.ts";
 import { type Database, isTransient, type Queryable } from "../database.ts";
+import type { GroupTypes } from "../group_types.ts";
 import claimEvents from "./claim_events.sql" with { type: "text" };
+import { DefinitionRows } from "./definition_rows.ts";
+import { ElementRows } from "./element_rows.ts";
+import { FirstEvents } from "./first_events.ts";
+import { GroupRows } from "./group_rows.ts";
 import insertEvents from "./insert_events.sql" with { type: "text" };
 import insertRecordings from "./insert_recordings.sql" with { type: "text" };
 import { applyChanges, changedRows, lockRows, readSnapshot, touchedIds } from "./person_rows.ts";
@@ -39,6 +46,8 @@ export interface PostgresEventStoreParts {
   readonly newUuid: () => string;
   readonly deadLetters: DeadLetterSink;
   readonly outbox: OutboxSink;
+  readonly groupTypes: GroupTypes;
+  readonly definitions: KnownDefinitions;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -51,9 +60,14 @@ const CHECK_VIOLATION = "23514";
 
 export class PostgresEventStore {
   readonly #parts: PostgresEventStoreParts;
+  readonly #definitions: DefinitionRows;
+  readonly #elements = new ElementRows();
+  readonly #groups = new GroupRows();
+  readonly #firstEvents = new FirstEvents();
 
   constructor(parts: PostgresEventStoreParts) {
     this.#parts = parts;
+    this.#definitions = new DefinitionRows(parts.definitions, parts.newUuid);
   }
 
   isTransient(error: unknown): boolean {
@@ -69,12 +83,18 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      const { outbox } = this.#parts;
-      const { outgoing, ...report } = await this.#parts.database.transaction(async (tx) => {
+      const { outbox, groupTypes } = this.#parts;
+      // On its own: an index that was given out stays, whatever becomes of this batch.
+      const indexOf = await groupTypes.indexes(events);
+      const { fresh, outgoing } = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
         if (fresh.length > 0) {
           await this.#writePersons(tx, fresh);
-          await writeEvents(tx, fresh);
+          await this.#groups.write(tx, fresh, indexOf);
+          await this.#definitions.write(tx, fresh);
+          await this.#elements.write(tx, fresh);
+          await this.#firstEvents.write(tx, fresh);
+          await writeEvents(tx, fresh, indexOf);
           await writeRecordings(tx, fresh);
         }
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
@@ -83,10 +103,13 @@ export class PostgresEventStore {
         // Last, as readers of the outbox wait for whoever has written to it.
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
-        return { outgoing, stored: fresh.length, repeated: events.length - fresh.length };
+        return { fresh, outgoing };
       });
+      for (const rows of [this.#definitions, this.#elements, this.#firstEvents]) {
+        rows.committed(fresh);
+      }
       if (outgoing.length > 0) outbox.committed();
-      return report;
+      return { stored: fresh.length, repeated: events.length - fresh.length };
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
       // A server that slept past midnight: the day is made and the batch is done again.
@@ -143,18 +166,31 @@ async function claim(
   return events.filter((event) => granted.delete(event.claim));
 }
 
-async function writeEvents(tx: Queryable, events: readonly PreparedEvent[]): Promise<void> {
+async function writeEvents(
+  tx: Queryable,
+  events: readonly PreparedEvent[],
+  indexOf: GroupTypeIndex,
+): Promise<void> {
   const rows = events.filter((event) => event.recording === null);
   if (rows.length === 0) return;
   await tx.query({ name: "insert_events", text: insertEvents }, [
     textArray(rows.map((event) => event.name)),
     textArray(rows.map((event) => event.distinctId)),
-    jsonbArray(rows.map((event) => event.properties)),
+    jsonbArray(rows.map((event) => propertiesOf(event, indexOf))),
     rows.map((event) => event.teamId),
     textArray(rows.map((event) => event.timestamp)),
     jsonbArray(rows.map((event) => event.elements?.json ?? null)),
     textArray(rows.map((event) => event.elements?.hash ?? null)),
   ]);
+}
+
+function propertiesOf(
+  { teamId, properties, groups }: PreparedEvent,
+  indexOf: GroupTypeIndex,
+): string {
+  return groups === undefined
+    ? properties
+    : withGroupProperties(properties, groups.memberships, (type) => indexOf(teamId, type));
 }
 
 async function writeRecordings(tx: Queryable, events: readonly PreparedEvent[]): Promise<void> {
