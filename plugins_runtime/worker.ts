@@ -177,6 +177,10 @@ export function startWorker(access: NetworkAccess | null): void {
     for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
   }, { capture: true });
   extendResponses();
+  // Streams can be made to read from a resource by its number. Standard input is the host's to read,
+  // and nothing is said on standard error from here.
+  Deno.stdin.close();
+  Deno.stderr.close();
   harden((error) => {
     const { message, stack } = readError(error);
     log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });

@@ -20,11 +20,13 @@ import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
+import { Staleness } from "./staleness.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { EventRows } from "./stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
@@ -56,6 +58,8 @@ export interface Server {
    * everything.
    */
   stop(): Promise<void>;
+  /** Resolves with the ms without work once they are over STALENESS_RESTART_SECONDS; else never. */
+  readonly stale: Promise<number>;
   /** Makes a stop wait for nothing that is in flight: it is given back at once. */
   hurry(): void;
 }
@@ -211,8 +215,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   log.info`events are accepted at ${http.address}`;
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
+  const staleness = new Staleness(
+    () => pipeline.idleMs,
+    config.STALENESS_RESTART_SECONDS * 1000,
+  );
+  started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
+    stale: staleness.noticed,
     address: http.address,
     firstProject,
     hurry: () => hurry.abort(),
@@ -239,6 +249,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
     ensurePartitions: () =>

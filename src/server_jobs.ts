@@ -68,6 +68,7 @@ export function openJobs(config: Config, storage: Storage, started: StopStack): 
       connectionString,
       max: 4,
       applicationName: `paddock jobs ${VERSION}`,
+      timeoutMs: config.DATABASE_TIMEOUT_SECONDS * 1000,
     });
     started.push("job database", () => own.close());
     database = own;

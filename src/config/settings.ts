@@ -66,6 +66,12 @@ export const SETTINGS = {
     "Connections to Postgres at most, beside those of the writers.",
     { min: 1, max: 1000, integer: true },
   ),
+  DATABASE_TIMEOUT_SECONDS: number(
+    "Postgres",
+    60,
+    "A statement that has no answer for so long is given up with its connection, and done again; 0 waits.",
+    { min: 0 },
+  ),
   REDIS_URL: text(
     "Redis",
     "redis://localhost",
@@ -133,7 +139,7 @@ export const SETTINGS = {
   STALENESS_RESTART_SECONDS: number(
     "Server",
     0,
-    "Stop the server when it has done nothing for so long; 0 is never.",
+    "End the server (exit code 1) when it has processed nothing for so long; 0 is never.",
     { min: 0, integer: true },
   ),
   HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),

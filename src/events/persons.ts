@@ -43,3 +43,29 @@ export interface MergedPerson {
   /** Who takes over: existing (by id) or created in this fold (by uuid). */
   readonly into: { readonly id: number | null; readonly uuid: string };
 }
+
+/** What a transaction did to the person tables. */
+export interface PersonWrites {
+  readonly created: readonly CreatedPerson[];
+  readonly updated: readonly UpdatedPerson[];
+  readonly merged: readonly MergedPerson[];
+  readonly addedIds: readonly AddedId[];
+  /** Ids of merged persons, those that no event of the batch speaks of included. */
+  readonly movedIds: readonly MovedId[];
+}
+
+/** A new row of `posthog_persondistinctid`. */
+export interface AddedId {
+  readonly id: number;
+  readonly teamId: number;
+  readonly distinctId: string;
+  readonly personUuid: string;
+}
+
+/** A row of `posthog_persondistinctid` that belongs to another person now. */
+export interface MovedId {
+  readonly teamId: number;
+  readonly distinctId: string;
+  readonly fromUuid: string;
+  readonly intoUuid: string;
+}

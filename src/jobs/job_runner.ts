@@ -45,6 +45,8 @@ interface FailedJob {
 }
 
 const POOL_SIZE = 4;
+/** A statement takes so long at most. */
+const ANSWER_MS = 60_000;
 /** Jobs of plugins that are taken from the table together, beyond those that run. */
 const TAKEN_AHEAD = 100;
 /** The queue is looked into every few seconds at least; one that is silent for so long hangs. */
@@ -122,7 +124,7 @@ export class JobRunner {
     const backoff = new Backoff(250, 10_000);
     while (!signal.aborted) {
       // Workers, and the connection that listens for new jobs.
-      const pool = createJobPool(this.#options.connectionString, POOL_SIZE);
+      const pool = createJobPool(this.#options.connectionString, POOL_SIZE, ANSWER_MS);
       try {
         const runner = await this.#startRunner(pool);
         this.#unavailable = null;

@@ -52,6 +52,35 @@ export const GLOBALS: readonly string[] = [
   "name",
 ];
 
+/** From every global and every kind of instance by keys, symbols, getters and prototypes. */
+export const WALK = `
+  const body = new Response("abc").body;
+  const roots = [globalThis, meta, event, require, module, exports, console, posthog, body,
+    body.getReader(), new Request("http://x/"), new Response("x"), new Blob(["x"]), new Event("x"),
+    new AbortController(), AbortSignal.any([AbortSignal.timeout(1e4)]), new FormData(), new Error("x"),
+    new Headers({ a: "b" }), new Headers({ a: "b" }).entries(), new TextDecoderStream(),
+    new TransformStream(), new WritableStream().getWriter(), new URL("http://x/?a=b").searchParams,
+    Buffer.from("x"), new DOMException("x"), new URLPattern({}), new Intl.DateTimeFormat(),
+    setTimeout(() => {}, 1), new File([], "x"), (async function* () {})(), require("url"),
+    require("node-fetch"), require("@posthog/plugin-scaffold"), require("buffer")];
+  const power = /^(op_|kill|exit|spawn|connect|listen|readSync|writeSync|createHttpClient|readFile|postMessage|Worker$|binding|dlopen)/;
+  const seen = new Set(), left = [...roots];
+  while (left.length > 0) {
+    const value = left.pop();
+    if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) continue;
+    seen.add(value);
+    if (typeof value === "function" && power.test(value.name)) return value.name;
+    left.push(Object.getPrototypeOf(value));
+    for (const key of Reflect.ownKeys(value)) {
+      const { value: member, get, set } = Object.getOwnPropertyDescriptor(value, key) ?? {};
+      left.push(member, get, set);
+      for (const root of get === undefined ? [] : [value, ...roots]) {
+        try { const got = get.call(root); left.push(got); Promise.resolve(got).catch(() => {}) } catch {}
+      }
+    }
+  }
+  return seen.size > 1000 ? undefined : "only " + seen.size + " things were seen";`;
+
 /** Ways to a function or an object of the runtime. */
 export const ROADS: readonly (readonly [name: string, code: string])[] = [
   ["new Function", "return new Function('return Deno')()"],
@@ -210,6 +239,22 @@ export const ROADS: readonly (readonly [name: string, code: string])[] = [
   [
     "the text of a host function",
     "return /\\[native code\\]|=>|function|\\{/.test(String(fetch)) && /op_|rid|secret/.test(String(fetch)) ? String(fetch) : undefined",
+  ],
+];
+
+/** Roads that are open, and lead nowhere. */
+export const DEAD_ENDS: readonly (readonly [name: string, code: string])[] = [
+  [
+    "standard input by a stream with a resource's number",
+    "const resource = Object.getOwnPropertySymbols(new Response('x').body).find((s) => String(s).includes('resourceBacking')); const read = (rid) => { const s = new ReadableStream(); s[resource] = { rid, autoClose: false }; return new Response(s).text().then((text) => 'read ' + rid + text, () => null) }; const late = new Promise((r) => setTimeout(r, 300, 'waits for what it may not read')); return await Promise.race([late, Promise.all([0, 1, 2, 3, 4, 5, 6, 7, 8].map(read)).then((all) => all.find(Boolean))])",
+  ],
+  [
+    "the client of a request, by a getter on all objects",
+    "let got; for (const k of ['body', 'method', 'headers', 'signal', 'window']) Object.defineProperty(Object.prototype, k, { configurable: true, get() { if (Object.hasOwn(this, 'client')) got = this }, set(value) { Object.defineProperty(this, k, { value, writable: true, enumerable: true, configurable: true }) } }); await fetch('http://127.0.0.1:9/').catch(() => {}); for (const k of ['body', 'method', 'headers', 'signal', 'window']) delete Object.prototype[k]; return got && 'the options of a request'",
+  ],
+  [
+    "everything that can be reached, one by one",
+    WALK,
   ],
 ];
 

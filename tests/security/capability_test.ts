@@ -1,6 +1,6 @@
 /** From inside a plugin, by every known road: nothing but computing and the granted hosts. */
 import { type Attack, testAttacks } from "./attack_server.ts";
-import { GLOBALS, IMPORT_SPELLINGS, IMPORTS, MODULES, ROADS } from "./attack_tables.ts";
+import { DEAD_ENDS, GLOBALS, IMPORT_SPELLINGS, IMPORTS, MODULES, ROADS } from "./attack_tables.ts";
 
 const refused = (name: string, code: string): Attack => ({ name, code, expect: "refused" });
 
@@ -77,6 +77,7 @@ testAttacks("no road leads back to power", [
     refused(`global ${name}`, `return typeof ${name} === "undefined" ? undefined : ${name}`)
   ),
   ...ROADS.map(([name, code]) => refused(name, code)),
+  ...DEAD_ENDS.map(([name, code]): Attack => ({ name, code, expect: /^returned undefined$/ })),
   ...BUSY_THREADS.map(([name, code]) => refused(name, code)),
   {
     name: "a derivation of node:crypto without end",

@@ -10,6 +10,7 @@ import type { DeliveryIntents } from "../../src/pipeline/plugin_hooks.ts";
 import type { ReceivedItem } from "../../src/sources/source.ts";
 import { DeadLetters } from "../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
+import { EventRows } from "../../src/stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "../../src/stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
 import { GroupTypes } from "../../src/stores/postgres/group_types.ts";
@@ -38,6 +39,7 @@ export function createStore(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox: new PostgresOutbox(database),
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
     ensurePartitions: () => ensureEventSeenPartitions(database, { retentionDays: 7 }),

@@ -80,6 +80,7 @@ export function hostCommand(
       DENO_NO_UPDATE_CHECK: "1",
       ...(cache === undefined ? {} : { DENO_DIR: cache }),
       ...(home === undefined ? {} : { HOME: home }),
+      ...proxyOf(gateway),
     },
     cwd: "/",
     stdin: "piped",
@@ -92,4 +93,15 @@ export function hostCommand(
 function allowNet(allowed: readonly string[]): string[] {
   if (allowed.includes(EVERY_PUBLIC_HOST)) return ["--allow-net"];
   return allowed.length > 0 ? [`--allow-net=${allowed.join(",")}`] : [];
+}
+
+/**
+ * The gateway as the proxy of requests that name none. Ours always do; should a plugin get hold of
+ * one on its way and take that from it, it still reaches the gateway and not the host, and without
+ * the secret, which is not here.
+ */
+function proxyOf(gateway: string | null): Record<string, string> {
+  if (gateway === null) return {};
+  const url = `http://${gateway}`;
+  return { HTTP_PROXY: url, HTTPS_PROXY: url, ALL_PROXY: url };
 }
