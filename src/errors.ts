@@ -39,7 +39,21 @@ export const ERROR_CODES = {
   PDK_EMBEDDED_FAILED: entry("dependency", "See the Postgres log named in the message."),
   PDK_DATABASE_UNAVAILABLE: entry("dependency", "Check DATABASE_URL and that Postgres is up."),
   PDK_REDIS_UNAVAILABLE: entry("dependency", "Check REDIS_URL and that Redis is up."),
-  PDK_MESSAGE_MALFORMED: entry("data", "The sender wrote something that is not a Celery message."),
+  PDK_KAFKA_UNAVAILABLE: entry("dependency", "Check KAFKA_HOSTS and that the brokers are up."),
+  PDK_KAFKA_TOPIC: entry(
+    "dependency",
+    "Create the topic, or let '--migrate' create what is missing.",
+  ),
+  PDK_CLICKHOUSE_UNAVAILABLE: entry(
+    "dependency",
+    "Check CLICKHOUSE_HOST and that ClickHouse is up.",
+  ),
+  PDK_CLICKHOUSE_REFUSED: entry("config", "ClickHouse refused this; the message has its words."),
+  PDK_MESSAGE_MALFORMED: entry("data", "The sender wrote something that is no event."),
+  PDK_MESSAGE_TOO_LARGE: entry(
+    "data",
+    "Raise max.message.bytes of the topic named in the message, or send less.",
+  ),
   PDK_TASK_UNKNOWN: entry("data", "Another program pushes tasks into the plugin server's queue."),
   PDK_EVENT_INVALID: entry("data", "Correct the event at its sender and replay it."),
   PDK_EVENT_TOO_LARGE: entry("data", "Send less, or raise the limit named in the message."),

@@ -20,11 +20,13 @@ import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
+import { Staleness } from "./staleness.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { EventRows } from "./stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
@@ -36,6 +38,7 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startActions, type StartedActions } from "./server_actions.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -56,6 +59,8 @@ export interface Server {
    * everything.
    */
   stop(): Promise<void>;
+  /** Resolves with the ms without work once they are over STALENESS_RESTART_SECONDS; else never. */
+  readonly stale: Promise<number>;
   /** Makes a stop wait for nothing that is in flight: it is given back at once. */
   hurry(): void;
 }
@@ -143,12 +148,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
+  const actions = await startActions(config, storage, {
+    jobs,
+    presence,
+    notifications,
+    hurry: hurry.signal,
+  }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, outbox, {
+  const pipeline = createPipeline(config, storage, outbox, actions, {
     teams,
     chains,
     deliveries: targets,
-    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
   });
 
@@ -211,8 +221,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   log.info`events are accepted at ${http.address}`;
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
+  const staleness = new Staleness(
+    () => pipeline.idleMs,
+    config.STALENESS_RESTART_SECONDS * 1000,
+  );
+  started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
+    stale: staleness.noticed,
     address: http.address,
     firstProject,
     hurry: () => hurry.abort(),
@@ -229,7 +245,8 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store" | "definitions">,
+  actions: StartedActions,
+  parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
   const definitions = new KnownDefinitions();
@@ -239,12 +256,14 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
+    actions: actions.rows,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store, definitions }, {
+  return new Pipeline({ ...parts, store, definitions, actions: actions.intents }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

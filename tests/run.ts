@@ -3,7 +3,10 @@
  * the tests, and ends with the line `N passed, N failed`. Arguments are handed to `deno test`;
  * without any, every test runs.
  */
+import { startClickHouse } from "./services/clickhouse.ts";
 import { installServices } from "./services/install.ts";
+import { missingKafkaPackages, startKafka } from "./services/kafka.ts";
+import { offerServices } from "./services/on_demand.ts";
 import { startPostgres } from "./services/postgres.ts";
 import { startRedis } from "./services/redis.ts";
 import type { Service } from "./services/service_process.ts";
@@ -18,6 +21,13 @@ async function main(): Promise<Totals> {
   // The databases run as another user as soon as this one is root.
   await Deno.chmod(directory, 0o755);
   const services: Service[] = [];
+  const onDemand = offerServices({
+    kafka: async () => {
+      await installServices(missingKafkaPackages);
+      return await startKafka({ directory: `${directory}/kafka` });
+    },
+    clickhouse: () => startClickHouse({ directory: `${directory}/clickhouse` }),
+  });
   try {
     await installServices();
     const postgres = await startPostgres({ directory: `${directory}/postgres` });
@@ -27,11 +37,13 @@ async function main(): Promise<Totals> {
     return await runTests(directory, {
       PADDOCK_TEST_POSTGRES_URL: postgres.url,
       PADDOCK_TEST_REDIS_URL: redis.url,
+      PADDOCK_TEST_SERVICES_URL: onDemand.url,
     });
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     return { passed: 0, failed: 1 };
   } finally {
+    await onDemand.close();
     for (const service of services.reverse()) await service.stop();
     await Deno.remove(directory, { recursive: true });
   }

@@ -1,7 +1,8 @@
 /** What a command line asks for. */
 import { parseArgs } from "node:util";
+import { didYouMean } from "../closest_word.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
-import { COMMANDS } from "./command_names.ts";
+import { COMMANDS, HIDDEN_COMMANDS } from "./command_names.ts";
 
 /** What to do, in the order in which the flags win over each other. */
 export type Mode = "help" | "version" | "healthcheck" | "migrate" | "idle" | "command" | "serve";
@@ -23,11 +24,11 @@ const PRECEDENCE = ["help", "version", "healthcheck", "migrate", "idle"] as cons
  */
 export function modeOf(argv: readonly string[]): Mode {
   const [first] = argv;
-  if (first !== undefined && COMMANDS.includes(first)) return "command";
+  if (first !== undefined && [...COMMANDS, ...HIDDEN_COMMANDS].includes(first)) return "command";
   if (first !== undefined && !first.startsWith("-")) {
     throw new PaddockError(
       "PDK_USAGE",
-      `unknown command '${first}': there are ${COMMANDS.join(", ")}`,
+      `unknown command '${first}'${didYouMean(first, COMMANDS)}: there are ${COMMANDS.join(", ")}`,
     );
   }
   try {
@@ -41,7 +42,11 @@ export function modeOf(argv: readonly string[]): Mode {
     if (error instanceof PaddockError) throw error;
     const message = errorMessage(error).split(". ")[0] ?? "";
     const flags = PRECEDENCE.map((flag) => `--${flag}`).join(", ");
-    throw new PaddockError("PDK_USAGE", `${message}: there are ${flags}`);
+    const close = didYouMean(
+      (/'(--?[\w-]+)'/.exec(message)?.[1] ?? "").replace(/^--?/, ""),
+      PRECEDENCE,
+    );
+    throw new PaddockError("PDK_USAGE", `${message}${close}: there are ${flags}`);
   }
 }
 

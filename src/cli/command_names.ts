@@ -6,4 +6,8 @@ export const COMMANDS: readonly string[] = [
   "dead-letters",
   "jobs",
   "forget",
+  "completion",
 ];
+
+/** What a shell calls by itself, and nobody types. */
+export const HIDDEN_COMMANDS: readonly string[] = ["complete"];

@@ -53,6 +53,11 @@ export function columns(names: readonly string[], rows: readonly (readonly strin
   ).join("\n");
 }
 
+/** What `--json` prints. */
+export function asJson(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}
+
 /** `2021-10-28 12:00:00`, in UTC. */
 export function shownTime(time: Date): string {
   return time.toISOString().slice(0, 19).replace("T", " ");

@@ -65,6 +65,10 @@ async function announce(
   }
 }
 
+/** Flags that mean the same on every command. */
+export const TEAM_OPTION = "--team <id>";
+export const JSON_OPTION = ["--json", "as JSON"] as const;
+
 /**
  * A whole number out of the command line.
  * @throws PaddockError PDK_USAGE

@@ -7,6 +7,7 @@ import type { Environment } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
 import { sessionsOf } from "./command_session.ts";
+import { addCompletionCommands } from "./completion.ts";
 import { addDeadLetterCommands } from "./dead_letters.ts";
 import { addEventCommands } from "./events.ts";
 import { addForgetCommand } from "./forget.ts";
@@ -52,5 +53,6 @@ function createProgram(environment: Environment, output: CommandOutput): Command
   addDeadLetterCommands(program, run);
   addJobCommands(program, run);
   addForgetCommand(program, run);
+  addCompletionCommands(program, environment, run, output);
   return program;
 }

@@ -13,12 +13,14 @@ Flags:
   --idle           connect to nothing and wait (also PLUGIN_SERVER_IDLE=true)
 
 Commands (each has a --help):
-  plugins          install, list, enable, disable, grant, revoke, logs, uninstall
+  plugins          new, install, list, show, enable, disable, order, grant, revoke, grants, logs,
+                   states, reset, test, run, upgrade, uninstall
   events           print recent events
-  teams            list projects
+  teams            list, create, token: projects and their API keys
   dead-letters     list, show, replay and purge what could not be stored
   jobs             list and retry plugins' jobs and failed exports
   forget           delete a visitor's traces in dead letters, plugins' errors and logs
+  completion       print what makes bash, zsh or fish complete all of these
 
 Settings are environment variables.
 `;

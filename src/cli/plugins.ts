@@ -7,6 +7,8 @@ import { addPluginConfigCommands } from "./plugins_config.ts";
 import { addPluginGrantCommands } from "./plugins_grants.ts";
 import { addPluginInstallCommands } from "./plugins_install.ts";
 import { addPluginLogCommands } from "./plugins_logs.ts";
+import { addPluginNewCommand } from "./plugins_new.ts";
+import { addPluginShowCommand } from "./plugins_show.ts";
 import { addPluginStateCommands } from "./plugins_state.ts";
 import { addPluginTrialCommands } from "./plugins_trial.ts";
 
@@ -17,8 +19,10 @@ export function addPluginCommands(
   output: CommandOutput,
 ): void {
   const plugins = program.command("plugins").description("install, enable and look at plugins");
+  addPluginNewCommand(plugins, output);
   addPluginInstallCommands(plugins, run);
   addPluginStateCommands(plugins, run);
+  addPluginShowCommand(plugins, run);
   addPluginConfigCommands(plugins, run);
   addPluginGrantCommands(plugins, run);
   addPluginLogCommands(plugins, run);

@@ -1,30 +1,36 @@
-/** `paddock plugins enable` and `disable`. */
-import { basename } from "node:path";
+/** `paddock plugins enable`, `disable` and `order`. */
 import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
-import type { JsonObject } from "../events/types.ts";
+import { checkForm } from "../plugins/registry/config_form.ts";
 import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
-import { type ConfigField, configFields } from "../plugins/source/manifest.ts";
-import type { PluginAttachment } from "../plugins/types.ts";
-import { printableLine } from "./command_output.ts";
-import { type CommandSession, type RunInSession, wholeNumber } from "./command_session.ts";
-import { quoted } from "./plugins_install.ts";
+import { configFields } from "../plugins/source/manifest.ts";
+import { asJson, columns, printableLine } from "./command_output.ts";
+import {
+  type CommandSession,
+  JSON_OPTION,
+  type RunInSession,
+  TEAM_OPTION,
+  wholeNumber,
+} from "./command_session.ts";
+import { formOf, missingPairs } from "./config_pairs.ts";
+import { grantAdvice } from "./plugins_install.ts";
 import { ungranted } from "./plugins_grants.ts";
 import { chooseTeam, type CommandTeam } from "./teams.ts";
 
-interface EnableOptions {
+interface TeamOptions {
   readonly team?: number;
+  readonly json?: true;
+}
+
+interface EnableOptions extends TeamOptions {
   readonly order?: number;
   readonly config: readonly string[];
 }
 
-/** A file that is put into a config; Postgres and the fence both carry it whole. */
-const MAX_ATTACHMENT_BYTES = 10 * 1024 * 1024;
-
 export function addPluginConfigCommands(plugins: Command, run: RunInSession): void {
   plugins.command("enable <plugin>")
     .description("run a plugin on a team's events")
-    .option("--team <id>", "for this team; else for the first", wholeNumber("--team", 1))
+    .option(TEAM_OPTION, "for this team; else for the first", wholeNumber("--team", 1))
     .option(
       "--config <key=value...>",
       "its settings; @file for one that is a file; fields without a value get their default",
@@ -32,14 +38,25 @@ export function addPluginConfigCommands(plugins: Command, run: RunInSession): vo
       [],
     )
     .option("--order <number>", "its place among the team's plugins", wholeNumber("--order", 0))
+    .option(...JSON_OPTION)
     .action((plugin: string, options: EnableOptions) =>
       run((session) => enable(session, plugin, options))
     );
   plugins.command("disable <plugin>")
     .description("stop running a plugin; its settings and what it stored are kept")
-    .option("--team <id>", "for this team; else for all", wholeNumber("--team", 1))
-    .action((plugin: string, options: { team?: number }) =>
-      run((session) => disable(session, plugin, options.team))
+    .option(TEAM_OPTION, "for this team; else for all", wholeNumber("--team", 1))
+    .option(...JSON_OPTION)
+    .action((plugin: string, options: TeamOptions) =>
+      run((session) => disable(session, plugin, options))
+    );
+  plugins.command("order [plugins...]")
+    .description(
+      "print the order in which a team's plugins see its events; with names, put those first",
+    )
+    .option(TEAM_OPTION, "of this team; else of the first", wholeNumber("--team", 1))
+    .option(...JSON_OPTION)
+    .action((names: string[], options: TeamOptions) =>
+      run((session) => order(session, names, options))
     );
 }
 
@@ -57,56 +74,96 @@ async function enable(
     config.pluginId === plugin.id && config.teamId === team.id
   );
   const fields = configFields(plugin.configSchema);
-  const given = splitPairs(options.config, fields, plugin);
-  const attachments = await readAttachments(given, fields);
-  const config = valuesOf(given, fields, before?.config ?? {});
-  const missing = fields.filter(({ key, required, type }) =>
-    required &&
-    (type === "attachment"
-      ? !(key in attachments) && !before?.attachments.includes(key)
-      : config[key] === undefined || config[key] === null || config[key] === "")
-  );
-  if (missing.length > 0) {
-    const pairs = missing.map(({ key, type }) =>
-      `--config ${quoted(`${key}=${type === "attachment" ? "@<file>" : "<value>"}`)}`
-    );
-    throw new PaddockError("PDK_USAGE", `'${plugin.name}' needs ${pairs.join(" ")}`);
+  const form = await formOf(options.config, fields);
+  const { config, problems } = checkForm(fields, form, before ?? { config: {}, attachments: [] });
+  const wrong = problems.filter(({ kind }) => kind !== "missing");
+  if (wrong.length > 0) {
+    const reasons = wrong.map(({ message }) => message).join("; ");
+    throw new PaddockError("PDK_USAGE", `'${plugin.name}': ${reasons}`);
   }
-  const { order } = options;
-  const change = { pluginId: plugin.id, teamId: team.id, order, config, attachments };
-  const id = await installed.enable(change);
+  if (problems.length > 0) {
+    const missing = fields.filter(({ key }) => problems.some((problem) => problem.key === key));
+    throw new PaddockError("PDK_USAGE", `'${plugin.name}' needs ${missingPairs(missing)}`);
+  }
+  const id = await installed.enable({
+    pluginId: plugin.id,
+    teamId: team.id,
+    order: options.order,
+    config,
+    attachments: Object.fromEntries(form.files),
+  });
+  await session.announcePluginChange();
+  const closed = await ungranted(session, plugin);
+  if (options.json) {
+    return output.print(asJson({ id, pluginId: plugin.id, teamId: team.id, ungranted: closed }));
+  }
   output.print(
     `Enabled '${printableLine(plugin.name ?? "")}' for team ${team.id} (${
       printableLine(team.name)
     }), plugin config ${id}.`,
   );
-  const closed = await ungranted(session, plugin);
-  if (closed.length > 0) {
-    output.print(
-      `It asks to reach ${closed.join(", ")}, and cannot before you allow it: ` +
-        `paddock plugins grant ${plugin.id} ${closed.map(quoted).join(" ")}`,
-    );
-  }
-  await session.announcePluginChange();
+  if (closed.length > 0) output.print(grantAdvice(plugin.id, closed));
 }
 
 async function disable(
   session: CommandSession,
   nameOrId: string,
-  teamId: number | undefined,
+  options: TeamOptions,
 ): Promise<void> {
   const { database, output } = session;
   const installed = new InstalledPlugins(database);
   const plugin = await installed.find(nameOrId);
-  const team = teamId === undefined ? null : await chooseTeam(database, teamId);
+  const team = options.team === undefined ? null : await chooseTeam(database, options.team);
   const disabled = await installed.disable(plugin.id, team?.id ?? null);
+  await session.announcePluginChange();
+  if (options.json) return output.print(asJson({ pluginId: plugin.id, disabled }));
   const name = printableLine(plugin.name ?? "");
   output.print(
     disabled === 0
       ? `'${name}' was not enabled.`
       : `Disabled '${name}' for ${disabled === 1 ? "one team" : `${disabled} teams`}.`,
   );
-  await session.announcePluginChange();
+}
+
+async function order(
+  session: CommandSession,
+  names: readonly string[],
+  options: TeamOptions,
+): Promise<void> {
+  const { database, output } = session;
+  const installed = new InstalledPlugins(database);
+  const team = await chooseTeam(database, options.team);
+  const chain = async () => (await installed.configs()).filter(({ teamId }) => teamId === team.id);
+  if (names.length > 0) {
+    const plugins = await Promise.all(names.map((name) => installed.find(name)));
+    const known = new Set((await chain()).map(({ pluginId }) => pluginId));
+    const absent = plugins.find(({ id }) => !known.has(id));
+    if (absent !== undefined) {
+      const message = `'${absent.name}' was never enabled for team ${team.id} (${team.name})`;
+      throw new PaddockError("PDK_USAGE", message);
+    }
+    await installed.reorder(team.id, plugins.map(({ id }) => id));
+    await session.announcePluginChange();
+  }
+  const named = new Map((await installed.all()).map(({ id, name }) => [id, name]));
+  const rows = (await chain()).map(({ id, pluginId, order, enabled }) => ({
+    order,
+    pluginId,
+    name: named.get(pluginId) ?? null,
+    configId: id,
+    enabled,
+  }));
+  if (options.json) return output.print(asJson(rows));
+  if (rows.length === 0) return output.print(`Team ${team.id} has no plugins.`);
+  output.print(columns(
+    ["order", "id", "name", "enabled"],
+    rows.map((row) => [
+      String(row.order),
+      String(row.pluginId),
+      row.name ?? "",
+      row.enabled ? "yes" : "no",
+    ]),
+  ));
 }
 
 /** A config that the server would never pick up is refused instead of being written. */
@@ -122,88 +179,5 @@ function checkAccess(plugin: InstalledPlugin, team: CommandTeam): void {
       "PDK_USAGE",
       `the organization '${team.organization}' may not use plugins (its plugins_access_level is 0)`,
     );
-  }
-}
-
-/** `key=value` words by key. */
-function splitPairs(
-  pairs: readonly string[],
-  fields: readonly ConfigField[],
-  plugin: InstalledPlugin,
-): ReadonlyMap<string, string> {
-  const given = new Map<string, string>();
-  for (const pair of pairs) {
-    const equals = pair.indexOf("=");
-    if (equals < 1) throw new PaddockError("PDK_USAGE", `--config '${pair}' is not key=value`);
-    const key = pair.slice(0, equals);
-    if (!fields.some((field) => field.key === key)) {
-      const known = fields.map((field) => field.key).join(", ") || "none";
-      throw new PaddockError(
-        "PDK_USAGE",
-        `'${plugin.name}' has no setting '${key}', but: ${known}`,
-      );
-    }
-    given.set(key, pair.slice(equals + 1));
-  }
-  return given;
-}
-
-async function readAttachments(
-  given: ReadonlyMap<string, string>,
-  fields: readonly ConfigField[],
-): Promise<Record<string, PluginAttachment>> {
-  const attachments: Record<string, PluginAttachment> = {};
-  for (const { key, type } of fields) {
-    const value = type === "attachment" ? given.get(key) : undefined;
-    if (value === undefined) continue;
-    if (!value.startsWith("@")) {
-      throw new PaddockError("PDK_USAGE", `'${key}' is a file: --config ${key}=@path`);
-    }
-    const path = value.slice(1);
-    const contents = await Deno.readFile(path).catch(() => {
-      throw new PaddockError("PDK_USAGE", `'${key}': the file '${path}' cannot be read`);
-    });
-    if (contents.byteLength > MAX_ATTACHMENT_BYTES) {
-      throw new PaddockError(
-        "PDK_USAGE",
-        `'${key}': '${path}' has over ${MAX_ATTACHMENT_BYTES} bytes`,
-      );
-    }
-    const contentType = path.endsWith(".json") ? "application/json" : "application/octet-stream";
-    attachments[key] = { contentType, fileName: basename(path), contents };
-  }
-  return attachments;
-}
-
-/** What was there, what is given now, and the defaults of fields that have neither. */
-function valuesOf(
-  given: ReadonlyMap<string, string>,
-  fields: readonly ConfigField[],
-  before: JsonObject,
-): JsonObject {
-  const config: JsonObject = { ...before };
-  for (const { key, type, default: byDefault, choices } of fields) {
-    if (type === "attachment") continue;
-    const value = given.get(key);
-    if (value === undefined) {
-      if (!Object.hasOwn(config, key) && byDefault !== undefined) config[key] = byDefault;
-      continue;
-    }
-    if (type === "choice" && choices !== null && !choices.includes(value)) {
-      throw new PaddockError(
-        "PDK_USAGE",
-        `'${key}' is one of ${choices.join(", ")}, not '${value}'`,
-      );
-    }
-    config[key] = type === "json" ? parsedJson(key, value) : value;
-  }
-  return config;
-}
-
-function parsedJson(key: string, value: string): unknown {
-  try {
-    return JSON.parse(value);
-  } catch {
-    throw new PaddockError("PDK_USAGE", `'${key}' is not JSON`);
   }
 }

@@ -8,8 +8,13 @@ import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/inst
 import { BuildProcess } from "../plugins/source/build_process.ts";
 import { type PluginSourceRow, readSource } from "../plugins/source/plugin_source.ts";
 import type { Database } from "../stores/postgres/database.ts";
-import { columns, printableLine } from "./command_output.ts";
-import type { CommandSession, RunInSession } from "./command_session.ts";
+import { asJson, columns, printableLine } from "./command_output.ts";
+import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
+
+interface GrantOptions {
+  readonly requested?: true;
+  readonly json?: true;
+}
 
 export function addPluginGrantCommands(plugins: Command, run: RunInSession): void {
   plugins.command("grant <plugin> [hosts...]")
@@ -18,15 +23,19 @@ export function addPluginGrantCommands(plugins: Command, run: RunInSession): voi
         "'{config.host}' for what a config names; without a port it is every port",
     )
     .option("--requested", "every host that its plugin.json asks for")
-    .action((plugin: string, hosts: string[], options: { requested?: true }) =>
-      run((session) => grant(session, plugin, hosts, options.requested === true))
+    .option(...JSON_OPTION)
+    .action((plugin: string, hosts: string[], options: GrantOptions) =>
+      run((session) => grant(session, plugin, hosts, options))
     );
   plugins.command("revoke <plugin> <hosts...>")
     .description("take hosts away from a plugin again")
-    .action((plugin: string, hosts: string[]) => run((session) => revoke(session, plugin, hosts)));
+    .option(...JSON_OPTION)
+    .action((plugin: string, hosts: string[], options: { json?: true }) =>
+      run((session) => revoke(session, plugin, hosts, options.json === true))
+    );
   plugins.command("grants [plugin]")
     .description("which hosts plugins ask for, which they may reach, and which they were refused")
-    .option("--json", "as JSON")
+    .option(...JSON_OPTION)
     .action((plugin: string | undefined, options: { json?: true }) =>
       run((session) => list(session, plugin, options.json === true))
     );
@@ -36,28 +45,32 @@ async function grant(
   session: CommandSession,
   nameOrId: string,
   hosts: readonly string[],
-  requested: boolean,
+  { requested, json }: GrantOptions,
 ): Promise<void> {
   const { database, output } = session;
   const plugin = await new InstalledPlugins(database).find(nameOrId);
   const asked = requested ? await requestedHosts(session, plugin.id) : [];
-  if (requested && asked.length === 0) {
+  if (requested && asked.length === 0 && !json) {
     output.print(`'${printableLine(plugin.name ?? "")}' asks for no host.`);
   }
   const given = [...new Set([...hosts.map(checkTyped), ...asked])];
   if (given.length === 0) {
-    if (requested) return;
+    if (requested) {
+      return json ? output.print(asJson({ pluginId: plugin.id, granted: [] })) : undefined;
+    }
     throw new PaddockError("PDK_USAGE", "name a host to grant, or use --requested");
   }
   await new PluginGrants(database).grant(plugin.id, given);
-  output.print(`'${printableLine(plugin.name ?? "")}' may reach ${given.join(", ")}.`);
   await session.announcePluginChange();
+  if (json) return output.print(asJson({ pluginId: plugin.id, granted: given }));
+  output.print(`'${printableLine(plugin.name ?? "")}' may reach ${given.join(", ")}.`);
 }
 
 async function revoke(
   session: CommandSession,
   nameOrId: string,
   hosts: readonly string[],
+  json: boolean,
 ): Promise<void> {
   const { config, database, output } = session;
   const plugin = await new InstalledPlugins(database).find(nameOrId);
@@ -71,14 +84,15 @@ async function revoke(
         (settled ? " but by PLUGIN_NET_GRANTS, which is to be changed where it is set" : ""),
     );
   }
-  output.print(`'${printableLine(plugin.name ?? "")}': ${revoked} grants taken away.`);
   await session.announcePluginChange();
+  if (json) return output.print(asJson({ pluginId: plugin.id, revoked }));
+  output.print(`'${printableLine(plugin.name ?? "")}': ${revoked} grants taken away.`);
 }
 
 async function list(
   session: CommandSession,
   nameOrId: string | undefined,
-  asJson: boolean,
+  json: boolean,
 ): Promise<void> {
   const { config, database, output } = session;
   const installed = new InstalledPlugins(database);
@@ -97,7 +111,7 @@ async function list(
     grantedBySetting: [...bySetting.get(name ?? "") ?? []],
     refused: refusals.filter(({ pluginId }) => pluginId === id),
   })));
-  if (asJson) return output.print(JSON.stringify(rows, null, 2));
+  if (json) return output.print(asJson(rows));
   if (rows.length === 0) return output.print("No plugin is installed.");
   output.print(columns(
     ["id", "name", "asks for", "may reach", "by PLUGIN_NET_GRANTS", "was refused"],

@@ -3,24 +3,27 @@ import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
 import { BreakerTable, type StoredBreaker } from "../plugins/breaker/breaker_table.ts";
 import { type InstalledConfig, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
-import { columns, printableLine } from "./command_output.ts";
-import type { CommandSession, RunInSession } from "./command_session.ts";
+import { asJson, columns, printableLine } from "./command_output.ts";
+import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
 
 export function addPluginStateCommands(plugins: Command, run: RunInSession): void {
   plugins.command("list")
     .description("every plugin, the teams it is enabled for, and how it is doing")
-    .option("--json", "as JSON")
+    .option(...JSON_OPTION)
     .action((options: { json?: true }) => run((session) => list(session, options.json === true)));
   plugins.command("states")
     .description("plugins that are in the slow lane, paused or disabled for hanging or crashing")
-    .option("--json", "as JSON")
+    .option(...JSON_OPTION)
     .action((options: { json?: true }) => run((session) => states(session, options.json === true)));
   plugins.command("reset <plugin>")
     .description("try a plugin again that is in the slow lane, paused or disabled")
-    .action((plugin: string) => run((session) => reset(session, plugin)));
+    .option(...JSON_OPTION)
+    .action((plugin: string, options: { json?: true }) =>
+      run((session) => reset(session, plugin, options.json === true))
+    );
 }
 
-async function list({ database, output }: CommandSession, asJson: boolean): Promise<void> {
+async function list({ database, output }: CommandSession, json: boolean): Promise<void> {
   const installed = new InstalledPlugins(database);
   const [plugins, configs, breakers] = await Promise.all([
     installed.all(),
@@ -34,7 +37,7 @@ async function list({ database, output }: CommandSession, asJson: boolean): Prom
       .map(({ config: _config, ...rest }) => rest),
     states: breakers.filter(({ pluginId }) => pluginId === plugin.id),
   }));
-  if (asJson) return output.print(JSON.stringify(rows, null, 2));
+  if (json) return output.print(asJson(rows));
   if (rows.length === 0) {
     return output.print("No plugin is installed. Install one: paddock plugins install <folder>");
   }
@@ -52,7 +55,7 @@ async function list({ database, output }: CommandSession, asJson: boolean): Prom
 }
 
 /** The breaker's word, or the last error of any of its configs. */
-function stateOf(
+export function stateOf(
   configs: readonly Pick<InstalledConfig, "enabled" | "error">[],
   states: readonly StoredBreaker[],
 ): string {
@@ -62,12 +65,12 @@ function stateOf(
   return failed === undefined ? "ok" : `failed: ${String(failed.error?.message)}`;
 }
 
-async function states({ database, output }: CommandSession, asJson: boolean): Promise<void> {
+async function states({ database, output }: CommandSession, json: boolean): Promise<void> {
   const [plugins, breakers] = await Promise.all([
     new InstalledPlugins(database).all(),
     new BreakerTable(database).all(),
   ]);
-  if (asJson) return output.print(JSON.stringify(breakers, null, 2));
+  if (json) return output.print(asJson(breakers));
   if (breakers.length === 0) return output.print("Every plugin is healthy.");
   const names = new Map(plugins.map(({ id, name }) => [id, name]));
   output.print(columns(
@@ -85,13 +88,16 @@ async function states({ database, output }: CommandSession, asJson: boolean): Pr
   ));
 }
 
-async function reset(session: CommandSession, nameOrId: string): Promise<void> {
+async function reset(session: CommandSession, nameOrId: string, json: boolean): Promise<void> {
   const { database, output } = session;
   const plugin = await new InstalledPlugins(database).find(nameOrId);
   const name = `'${printableLine(plugin.name ?? "")}'`;
-  if (await new BreakerTable(database).reset(plugin.id) === 0) {
+  const states = await new BreakerTable(database).reset(plugin.id);
+  if (states === 0) {
     throw new PaddockError("PDK_USAGE", `${name} is healthy: there is nothing to reset`);
   }
-  output.print(`${name} is tried again.`);
   await session.announcePluginChange();
+  output.print(
+    json ? asJson({ pluginId: plugin.id, reset: states }) : `${name} is tried again.`,
+  );
 }

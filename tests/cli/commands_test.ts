@@ -347,7 +347,7 @@ Deno.test("wrong use is exit code 2 with a word that helps; help is 0", async ()
   await using test = await createTestCommands();
   const wrong: [string[], RegExp][] = [
     [["plugins", "instal"], /unknown command 'instal'[\s\S]*install/],
-    [["plugins", "install"], /missing required argument 'path'/],
+    [["plugins", "install"], /missing required argument 'source'/],
     [["events", "-n", "0"], /--number: '0' is not a whole number from 1/],
     [["dead-letters", "show"], /missing required argument 'id'/],
     [["teams", "--wrong"], /unknown option '--wrong'/],

@@ -1,20 +1,26 @@
 /** Puts the servers that the tests need on this machine. */
 import { findPostgres } from "./postgres.ts";
 import { findRedis } from "./redis.ts";
+import { findProgram } from "./service_process.ts";
 
-/** What is missing and the Debian package that has it. */
-function missingPackages(): string[] {
+/** Shells that complete commands, and the browser that the console is tested in. */
+const PROGRAMS = ["bash", "zsh", "fish", "chromium"];
+
+/** Debian's packages of what every run needs and is not there. */
+export function missingDatabases(): string[] {
   return [
     ...(findPostgres() === null ? ["postgresql"] : []),
     ...(findRedis() === null ? ["redis-server"] : []),
+    ...PROGRAMS.filter((program) => findProgram([program]) === null),
   ];
 }
 
 /**
  * Installs Debian's packages where something is missing and this user may do so.
+ * @param missingPackages names those that are missing now
  * @throws Error naming what is missing and how to get it
  */
-export async function installServices(): Promise<void> {
+export async function installServices(missingPackages = missingDatabases): Promise<void> {
   const packages = missingPackages();
   if (packages.length === 0) return;
   const advice = `missing: ${packages.join(", ")}; install with 'apt-get install ${

@@ -19,6 +19,8 @@ export interface ServiceCommand {
   readonly answers: () => Promise<void>;
   /** Its log file, quoted when it does not start. */
   readonly logFile: string;
+  /** How long it may take until it answers. */
+  readonly startTimeoutMs?: number;
 }
 
 const START_TIMEOUT_MS = 30_000;
@@ -33,7 +35,7 @@ export async function startService(service: ServiceCommand): Promise<Service> {
     if (running) child.kill(name);
     await ended;
   };
-  const deadline = performance.now() + START_TIMEOUT_MS;
+  const deadline = performance.now() + (service.startTimeoutMs ?? START_TIMEOUT_MS);
   while (true) {
     try {
       await service.answers();

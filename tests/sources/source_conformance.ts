@@ -8,6 +8,11 @@ import type { ReceivedBatch, Source } from "../../src/sources/source.ts";
 export interface SourceFixture extends AsyncDisposable {
   /** How long a lease lives without its holder; short, since tests wait for it. */
   readonly leaseTtlMs: number;
+  /**
+   * Whether servers hold parts of the store rather than messages: what is not finished comes again
+   * with all that lies behind it, and a part may move while it is held.
+   */
+  readonly isPartitioned?: true;
   /** Makes a source that is not open yet. */
   source(): Source;
   append(events: readonly RawEvent[]): Promise<void>;
@@ -44,21 +49,39 @@ function numbers(batch: ReceivedBatch | null): number[] {
 const range = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, index) => from + index);
 
-/** Takes until `count` events came; fails when they do not. */
-async function takeAll(source: Source, count: number): Promise<number[]> {
-  const taken: number[] = [];
-  for (let empty = 0; taken.length < count && empty < 20;) {
-    const batch = await source.take(WIDE, AbortSignal.timeout(1_000));
-    if (batch === null) empty++;
-    else taken.push(...numbers(batch));
+/** Takes batches until `count` events came, or until they do not. */
+async function takeBatches(
+  source: Source,
+  count: number,
+  limit = WIDE,
+): Promise<ReceivedBatch[]> {
+  const taken: ReceivedBatch[] = [];
+  let left = count;
+  for (let empty = 0; left > 0 && empty < 20;) {
+    const items = Math.min(limit.items, left);
+    const batch = await source.take({ ...limit, items }, AbortSignal.timeout(1_000));
+    if (batch === null) {
+      empty++;
+      continue;
+    }
+    taken.push(batch);
+    left -= batch.items.length;
   }
   return taken;
 }
 
-export function testSourceConformance(name: string, open: () => Promise<SourceFixture>): void {
-  const test = (what: string, run: (fixture: SourceFixture) => Promise<void>) =>
+async function takeAll(source: Source, count: number): Promise<number[]> {
+  return (await takeBatches(source, count)).flatMap(numbers);
+}
+
+/** @param open given how many servers are to share the store */
+export function testSourceConformance(
+  name: string,
+  open: (servers: number) => Promise<SourceFixture>,
+): void {
+  const test = (what: string, run: (fixture: SourceFixture) => Promise<void>, servers = 1) =>
     Deno.test(`${name}: ${what}`, async () => {
-      await using fixture = await open();
+      await using fixture = await open(servers);
       await run(fixture);
     });
 
@@ -68,16 +91,16 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     await fixture.append([rawEvent(0, { uuid: "own", nested: { "nul\u0000": "🦔" } })]);
     await fixture.append(rawEvents(5, 1));
     assert.equal(await source.depth(), 6);
-    const batch = await source.take(WIDE, never());
-    assert.deepEqual(numbers(batch), range(0, 6));
-    const [first] = batch?.items ?? [];
+    const batches = await takeBatches(source, 6);
+    assert.deepEqual(batches.flatMap(numbers), range(0, 6));
+    const [first] = batches[0]?.items ?? [];
     assert.ok(first?.kind === "event");
     const { uuid: _, ...sent } = rawEvent(0, { uuid: "own", nested: { "nul\u0000": "🦔" } });
     const { uuid, ...received } = first.event;
     assert.deepEqual(received, sent);
     assert.match(uuid, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
     assert.equal(await source.depth(), 0);
-    await batch?.ack();
+    for (const batch of batches) await batch.ack();
     assert.equal(await source.take(WIDE, AbortSignal.timeout(50)), null);
     await source.close();
   });
@@ -86,9 +109,12 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     const source = fixture.source();
     await source.open();
     for (const event of rawEvents(10)) await fixture.append([event]);
-    assert.deepEqual(numbers(await source.take({ items: 4, bytes: 1e9 }, never())), range(0, 4));
-    assert.deepEqual(numbers(await source.take({ items: 9, bytes: 1 }, never())), [4]);
-    assert.deepEqual(numbers(await source.take(WIDE, never())), range(5, 10));
+    const four = numbers(await source.take({ items: 4, bytes: 1e9 }, never()));
+    assert.ok(four.length <= 4);
+    const one = numbers(await source.take({ items: 9, bytes: 1 }, never()));
+    assert.equal(one.length, 1);
+    const rest = await takeAll(source, 9 - four.length);
+    assert.deepEqual([...four, ...one, ...rest], range(0, 10));
     await source.close();
   });
 
@@ -112,7 +138,7 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     const dead = fixture.source();
     await dead.open();
     for (const event of rawEvents(3)) await fixture.append([event]);
-    assert.deepEqual(numbers(await dead.take({ items: 2, bytes: 1e9 }, never())), [0, 1]);
+    assert.deepEqual(await takeAll(dead, 2), [0, 1]);
     await dead.close();
     const heir = fixture.source();
     await heir.open();
@@ -125,11 +151,14 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
 
   test("a server that renews keeps what it holds, and its late ack harms nobody", async (fixture) => {
     const [holder, other] = [fixture.source(), fixture.source()];
-    await Promise.all([holder.open(), other.open()]);
+    await holder.open();
     await fixture.append(rawEvents(2));
-    const held = await holder.take(WIDE, never());
-    await sleep(fixture.leaseTtlMs * 2);
-    assert.equal(await other.take(WIDE, AbortSignal.timeout(300)), null);
+    const held = await takeBatches(holder, 2);
+    await other.open();
+    if (!fixture.isPartitioned) {
+      await sleep(fixture.leaseTtlMs * 2);
+      assert.equal(await other.take(WIDE, AbortSignal.timeout(300)), null);
+    }
     // It stops answering, another takes over, then its acknowledgement arrives after all.
     await holder.close();
     await sleep(fixture.leaseTtlMs + 200);
@@ -137,7 +166,7 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     await other.close();
     const late = fixture.source();
     await late.open();
-    await held?.ack().catch(() => {});
+    for (const batch of held) await batch.ack().catch(() => {});
     await sleep(fixture.leaseTtlMs + 200);
     assert.deepEqual(await takeAll(late, 2), [0, 1]);
     await late.close();
@@ -148,12 +177,14 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     await source.open();
     await fixture.append(rawEvents(5));
     const batch = await source.take(WIDE, never());
+    assert.equal(batch?.items.length, 5);
     await fixture.append(rawEvents(2, 5));
-    await batch?.release([1, 3]);
+    await batch.release([1, 3]);
+    await source.close();
     const next = fixture.source();
     await next.open();
-    assert.deepEqual(await takeAll(next, 4), [1, 3, 5, 6]);
-    await source.close();
+    const expected = fixture.isPartitioned ? range(1, 7) : [1, 3, 5, 6];
+    assert.deepEqual(await takeAll(next, expected.length), expected);
     await next.close();
   });
 
@@ -177,5 +208,5 @@ export function testSourceConformance(name: string, open: () => Promise<SourceFi
     await Promise.all(consumers);
     assert.deepEqual(seen.toSorted((a, b) => a - b), range(0, 5_000));
     await Promise.all(sources.map((source) => source.close()));
-  });
+  }, 3);
 }

@@ -1,4 +1,5 @@
 /** The rows that commands make, change and remove: plugins and their configs. */
+import { didYouMean } from "../../closest_word.ts";
 import { PaddockError } from "../../errors.ts";
 import { storableJsonText, storableText } from "../../events/storable_text.ts";
 import type { JsonObject } from "../../events/types.ts";
@@ -15,7 +16,10 @@ export interface InstalledPlugin {
   readonly isGlobal: boolean;
   readonly pluginType: string | null;
   readonly url: string | null;
+  /** The version or commit of one that was downloaded. */
+  readonly tag: string | null;
   readonly configSchema: unknown;
+  readonly capabilities: unknown;
 }
 
 /** A row of `posthog_pluginconfig`, enabled or not. */
@@ -34,7 +38,14 @@ export interface InstalledConfig {
 /** Where a plugin's code is: below BASE_DIR, or in the row itself. */
 export type PluginPlace =
   | { readonly type: "local"; readonly url: string }
-  | { readonly type: "custom"; readonly archive: Uint8Array };
+  | { readonly type: "custom"; readonly archive: Uint8Array }
+  | {
+    readonly type: "repository";
+    readonly archive: Uint8Array;
+    /** Where its newest version is downloaded from. */
+    readonly url: string;
+    readonly tag: string | null;
+  };
 
 /** What a config is to become. */
 export interface ConfigChange {
@@ -48,19 +59,20 @@ export interface ConfigChange {
 }
 
 const PLUGIN_COLUMNS = `id, name, description, organization_id AS "organizationId",
-  is_global AS "isGlobal", plugin_type AS "pluginType", url, config_schema AS "configSchema"`;
+  is_global AS "isGlobal", plugin_type AS "pluginType", url, tag,
+  config_schema AS "configSchema", capabilities`;
 
 const INSERT_PLUGIN = `
 INSERT INTO posthog_plugin (
   organization_id, plugin_type, is_global, is_preinstalled, name, description, url, config_schema,
-  archive, capabilities, from_json, from_web, created_at, updated_at
-) VALUES ($1, $2, false, false, $3, $4, $5, $6, $7, '{}', false, false, now(), now())
+  archive, tag, capabilities, from_json, from_web, created_at, updated_at
+) VALUES ($1, $2, false, false, $3, $4, $5, $6, $7, $8, '{}', false, false, now(), now())
 RETURNING id`;
 
 const UPDATE_PLUGIN = `
 UPDATE posthog_plugin
-SET plugin_type = $2, description = $3, url = $4, config_schema = $5, archive = $6, source = NULL,
-  tag = NULL, latest_tag = NULL, error = NULL, updated_at = now()
+SET plugin_type = $2, description = $3, url = $4, config_schema = $5, archive = $6, tag = $7,
+  source = NULL, latest_tag = NULL, error = NULL, updated_at = now()
 WHERE id = $1`;
 
 const SELECT_CONFIGS = `
@@ -86,6 +98,7 @@ const UNINSTALL = [
 /** Widths of the table's columns. */
 const MAX_NAME = 200;
 const MAX_URL = 800;
+const MAX_TAG = 200;
 
 export class InstalledPlugins {
   readonly #database: Database;
@@ -119,9 +132,9 @@ export class InstalledPlugins {
       "PDK_USAGE",
       found.length > 1
         ? `'${nameOrId}' are several plugins, so name one by its id: ${shown(found)}`
-        : `there is no plugin '${nameOrId}'; ${
-          plugins.length === 0 ? "none is installed" : `installed are ${shown(plugins)}`
-        }`,
+        : `there is no plugin '${nameOrId}'${
+          didYouMean(nameOrId, plugins.flatMap(({ name }) => name === null ? [] : [name]))
+        }; ${plugins.length === 0 ? "none is installed" : `installed are ${shown(plugins)}`}`,
     );
   }
 
@@ -136,10 +149,7 @@ export class InstalledPlugins {
     place: PluginPlace,
   ): Promise<{ readonly id: number; readonly replaced: boolean }> {
     const name = checkedName(manifest);
-    const url = place.type === "local" ? place.url : manifest.url?.slice(0, MAX_URL) ?? null;
-    const archive = place.type === "local" ? null : place.archive;
-    const description = manifest.description === null ? null : storableText(manifest.description);
-    const schema = storableJsonText(manifest.configSchema);
+    const columns = codeColumns(manifest, place);
     return await this.#database.transaction(async (tx) => {
       // Two installs at once would make two plugins of one.
       await tx.query("LOCK TABLE posthog_plugin IN SHARE ROW EXCLUSIVE MODE");
@@ -148,20 +158,46 @@ export class InstalledPlugins {
         [organizationId, name],
       );
       if (known !== undefined) {
-        await tx.query(UPDATE_PLUGIN, [known.id, place.type, description, url, schema, archive]);
+        await tx.query(UPDATE_PLUGIN, [known.id, place.type, ...columns]);
         return { id: known.id, replaced: true };
       }
       const [made] = await tx.query<{ id: number }>(INSERT_PLUGIN, [
         organizationId,
         place.type,
         name,
-        description,
-        url,
-        schema,
-        archive,
+        ...columns,
       ]);
       return { id: (made as { id: number }).id, replaced: false };
     });
+  }
+
+  /**
+   * Gives a plugin the code of its newer version; all else of it is kept.
+   * @throws PaddockError PDK_PLUGIN_MANIFEST where that one has another name
+   */
+  async upgrade(
+    plugin: InstalledPlugin,
+    manifest: PluginManifest,
+    place: PluginPlace,
+  ): Promise<void> {
+    const name = checkedName(manifest);
+    if (name !== plugin.name) {
+      throw new PaddockError(
+        "PDK_PLUGIN_MANIFEST",
+        `the newer version of '${plugin.name}' is called '${name}': install it as a plugin of its own`,
+      );
+    }
+    const columns = codeColumns(manifest, place);
+    await this.#database.query(UPDATE_PLUGIN, [plugin.id, place.type, ...columns]);
+  }
+
+  /** The archive of a plugin that is not read from a folder. */
+  async archive(id: number): Promise<Uint8Array | null> {
+    const [row] = await this.#database.query<{ archive: Uint8Array | null }>(
+      "SELECT archive FROM posthog_plugin WHERE id = $1",
+      [id],
+    );
+    return row?.archive ?? null;
   }
 
   /** Removes a plugin with everything that is its own: configs, files, storage, log, grants. */
@@ -200,6 +236,28 @@ export class InstalledPlugins {
     });
   }
 
+  /**
+   * Puts a team's plugins in an order: those that are named first, in the order of their names, and
+   * the others behind them as they were. The order of a team's configs is 1, 2, 3, … from then on.
+   */
+  async reorder(teamId: number, pluginIds: readonly number[]): Promise<void> {
+    await this.#database.transaction(async (tx) => {
+      await tx.query("LOCK TABLE posthog_pluginconfig IN SHARE ROW EXCLUSIVE MODE");
+      await tx.query(
+        `WITH placed AS (
+           SELECT id, row_number() OVER (
+             ORDER BY array_position($2::int[], plugin_id), "order", id
+           ) AS place
+           FROM posthog_pluginconfig WHERE team_id = $1
+         )
+         UPDATE posthog_pluginconfig AS config
+         SET "order" = placed.place, updated_at = now()
+         FROM placed WHERE placed.id = config.id AND config."order" <> placed.place`,
+        [teamId, pluginIds],
+      );
+    });
+  }
+
   /** Disables a plugin for one team, or for all. Returns for how many it was enabled. */
   async disable(pluginId: number, teamId: number | null): Promise<number> {
     const rows = await this.#database.query(
@@ -209,6 +267,18 @@ export class InstalledPlugins {
     );
     return rows.length;
   }
+}
+
+/** Values of a plugin's columns from `description` to `tag`. */
+function codeColumns(manifest: PluginManifest, place: PluginPlace): unknown[] {
+  const isCustom = place.type === "custom";
+  return [
+    manifest.description === null ? null : storableText(manifest.description),
+    isCustom ? manifest.url?.slice(0, MAX_URL) ?? null : place.url.slice(0, MAX_URL),
+    storableJsonText(manifest.configSchema),
+    place.type === "local" ? null : place.archive,
+    place.type === "repository" ? place.tag?.slice(0, MAX_TAG) ?? null : null,
+  ];
 }
 
 async function writeAttachments(

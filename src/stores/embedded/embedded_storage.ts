@@ -58,6 +58,18 @@ export async function openEmbeddedStorage(options: EmbeddedOptions): Promise<Emb
   };
 }
 
+/** Whether a server runs on the embedded storage of a BASE_DIR; starts and makes nothing. */
+export async function embeddedStorageRuns(baseDir: string): Promise<boolean> {
+  const path = `${baseDir}/.paddock/lock`;
+  const lock = await Deno.open(path, { read: true, write: true }).catch(() => null);
+  if (lock === null) return false;
+  try {
+    return !await lock.tryLock(true);
+  } finally {
+    lock.close();
+  }
+}
+
 /**
  * Below BASE_DIR; but where this is root and `nobody`, whom Postgres runs as then, cannot get there
  * (a home of root's), below /var/lib.

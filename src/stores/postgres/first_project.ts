@@ -21,15 +21,25 @@ export async function createFirstProject(database: Database): Promise<Project | 
     const teams = await tx.query("SELECT id FROM posthog_team LIMIT 1");
     const organizations = await tx.query("SELECT id FROM posthog_organization LIMIT 1");
     if (teams.length > 0 || organizations.length > 0) return null;
-    const organizationId = randomUUID();
-    await tx.query(INSERT_ORGANIZATION, [
-      organizationId,
-      "My organization",
-      "my-organization",
-      PLUGINS_ACCESS_ROOT,
-    ]);
+    const organizationId = await createOrganization(tx, "My organization", "my-organization");
     return await createProject(tx, organizationId, "My project");
-  });
+  }, "patient");
+}
+
+/** An organization that may install plugins. Returns its id. */
+export async function createOrganization(
+  tx: Queryable,
+  name: string,
+  slug = `organization-${randomBytes(6).toString("hex")}`,
+): Promise<string> {
+  const id = randomUUID();
+  await tx.query(INSERT_ORGANIZATION, [id, name, slug, PLUGINS_ACCESS_ROOT]);
+  return id;
+}
+
+/** A key that events are sent with. */
+export function newApiToken(): string {
+  return `phc_${randomBytes(32).toString("base64url").replace(/[-_]/g, "0")}`;
 }
 
 /** A project with an API key of its own, in an organization that exists. */
@@ -38,7 +48,7 @@ export async function createProject(
   organizationId: string,
   name: string,
 ): Promise<Project> {
-  const apiToken = `phc_${randomBytes(32).toString("base64url").replace(/[-_]/g, "0")}`;
+  const apiToken = newApiToken();
   const rows = await tx.query<{ id: number }>(INSERT_TEAM, [
     randomUUID(),
     organizationId,
