@@ -128,7 +128,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
     started,
   );
   const hurry = new AbortController();
