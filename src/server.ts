@@ -49,6 +49,8 @@ import { VERSION } from "./version.ts";
 export interface Server {
   /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Where the console is, e.g. `http://127.0.0.1:8010`; null where it is off. */
+  readonly console: string | null;
   /** The project made on the first start, or null. */
   readonly firstProject: Project | null;
   /**
@@ -119,13 +121,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const { chains, targets } = await startPlugins(
+  const hosts = await startPlugins(
     config,
     storage,
     notifications,
     { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
     started,
   );
+  const { chains, targets } = hosts;
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -209,11 +212,20 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const console = await openConsole(config, storage, {
+    pipeline,
+    hosts,
+    sources,
+    health: () => health.report(),
+    jobs,
+    notifications,
+  }, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   let stopping: Promise<void> | null = null;
   return {
     address: http.address,
+    console,
     firstProject,
     hurry: () => hurry.abort(),
     stop: () =>
@@ -223,6 +235,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         log.info`stopped: ${counters.stored} events stored, ${counters.deadLettered} dead letters`;
       })(),
   };
+}
+
+/** What the console is made of is read only where there is one. */
+async function openConsole(
+  ...parts: Parameters<typeof import("./server_console.ts").startConsole>
+): Promise<string | null> {
+  if (!parts[0].CONSOLE_HOST) return null;
+  const { startConsole } = await import("./server_console.ts");
+  return startConsole(...parts);
 }
 
 function createPipeline(

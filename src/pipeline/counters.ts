@@ -9,6 +9,9 @@ export class Counters {
   deadLettered = 0;
   /** Dead letters that the store refused; said in the log in full. */
   lost = 0;
+  /** Batches that became durable, and for how long all of them together were in flight. */
+  batches = 0;
+  batchMs = 0;
   /** Why writers wait, or null. */
   storeUnavailable: string | null = null;
 }

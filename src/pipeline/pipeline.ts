@@ -316,6 +316,8 @@ export class Pipeline {
         try {
           await inFlight.batch.ack();
           this.#batches.delete(inFlight);
+          this.counters.batches++;
+          this.counters.batchMs += performance.now() - inFlight.takenAt;
           return;
         } catch (error) {
           // Left leased it would come back and be recognised; trying on spares that work.

@@ -3,6 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import { PluginActivity } from "../activity/plugin_activity.ts";
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
@@ -30,7 +31,9 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
-  readonly #chains = new TeamChains();
+  /** What they did to events lately. */
+  readonly activity = new PluginActivity();
+  readonly #chains = new TeamChains(this.activity);
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
   readonly #log = getLogger(["paddock", "plugins"]);
@@ -85,6 +88,9 @@ export class PluginHosts {
     const gone = [...this.#hosts].filter(([key]) => !next.has(key));
     this.#hosts = next;
     this.#chains.replace(linksOf([...next.values()]));
+    this.activity.retain(
+      new Set(specs.flatMap(({ configs }) => configs.map(({ id }) => id))),
+    );
     this.targets.replace([...next.values()].map(({ first }) => first));
     for (const [, host] of gone) this.#unload(host);
     if (this.#applied || specs.length > 0) {
