@@ -11,6 +11,7 @@ import {
 import { errorMessage, PaddockError } from "./errors.ts";
 import { openEmbeddedStorage } from "./stores/embedded/embedded_storage.ts";
 import { Database } from "./stores/postgres/database.ts";
+import { NOBODY, type Observer } from "./telemetry/observer.ts";
 import { VERSION } from "./version.ts";
 
 /** The stores of one server or command. */
@@ -29,11 +30,13 @@ export interface Storage {
 /**
  * Decides between embedded and external storage and connects; nothing is migrated.
  * @param role shown in the database's list of connections
+ * @param observer told of every statement
  * @throws PaddockError PDK_STORAGE_REFUSED, PDK_DIRECTORY_IN_USE, PDK_DATABASE_UNAVAILABLE
  */
 export async function openStorage(
   config: Config,
   role: "server" | "command",
+  observer: Observer = NOBODY,
 ): Promise<Storage> {
   const baseDir = config.BASE_DIR ?? ".";
   const choice = await chooseStorage({ baseDir, explicit: config.explicit });
@@ -46,6 +49,7 @@ export async function openStorage(
       connectionString: embedded.connectionString,
       max,
       applicationName,
+      observer,
     });
     return {
       kind: "embedded",
@@ -61,7 +65,7 @@ export async function openStorage(
   }
   const databaseUrl = postgresUrl(config);
   const redis = redisUrl(config);
-  const database = new Database({ connectionString: databaseUrl, max, applicationName });
+  const database = new Database({ connectionString: databaseUrl, max, applicationName, observer });
   try {
     await database.query("SELECT 1");
   } catch (error) {

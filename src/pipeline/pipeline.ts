@@ -4,6 +4,7 @@ import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
+import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
@@ -39,6 +40,7 @@ export interface PipelineParts {
   readonly actions: ActionIntents;
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
+  readonly observer?: Observer;
 }
 
 export interface PipelineOptions {
@@ -65,6 +67,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queue = new WriteQueue();
   readonly #transform: Transform;
+  readonly #observer: Observer;
   readonly #writers: Writer[];
   readonly #batches = new Set<InFlightBatch>();
   readonly #acks = new Set<Promise<void>>();
@@ -80,6 +83,7 @@ export class Pipeline {
     this.#parts = parts;
     this.#options = options;
     this.#transform = new Transform(parts.chains);
+    this.#observer = parts.observer ?? NOBODY;
     this.#writers = Array.from(
       { length: options.writers },
       () =>
@@ -121,10 +125,16 @@ export class Pipeline {
    * calls; the batch is acknowledged later, when every item is durable.
    */
   async accept(source: string, batch: ReceivedBatch): Promise<void> {
+    const { items } = batch;
+    const began = performance.now();
+    this.#observer.batchTaken(source, items.length, ageMs(items));
     const inFlight = new InFlightBatch(
       batch,
       (bytes) => this.#finished(bytes),
-      (finished) => this.#acknowledge(finished),
+      (finished) => {
+        this.#observer.batchDone(source, items.length, performance.now() - began);
+        this.#acknowledge(finished);
+      },
     );
     this.#batches.add(inFlight);
     this.counters.received += batch.items.length;
@@ -239,11 +249,14 @@ export class Pipeline {
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
-      const deadLetter = (error: unknown) => ({
-        ...deadLetterOf(source, decoded.item, error),
-        step: "write",
-        code: "PDK_ROW_REFUSED" as const,
-      });
+      const deadLetter = (error: unknown) => {
+        this.#observer.deadLettered(source, "PDK_ROW_REFUSED");
+        return {
+          ...deadLetterOf(source, decoded.item, error),
+          step: "write",
+          code: "PDK_ROW_REFUSED" as const,
+        };
+      };
       const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
@@ -280,6 +293,7 @@ export class Pipeline {
 
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
+    this.#observer.deadLettered(source, letter.code);
     this.#log.warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }
@@ -328,4 +342,11 @@ export class Pipeline {
     this.#acks.add(ack);
     ack.finally(() => this.#acks.delete(ack));
   }
+}
+
+/** How long ago the first event of a batch was received; 0 where that is not known. */
+function ageMs(items: readonly ReceivedItem[]): number {
+  const [first] = items;
+  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
+  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
 }

@@ -2,6 +2,8 @@
 import pg from "pg";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { QueryTags } from "./query_tag.ts";
 
 /** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
 export interface Statement {
@@ -25,6 +27,16 @@ export interface DatabaseOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Told of every statement. */
+  readonly observer?: Observer;
+}
+
+/** Connections now. */
+export interface PoolUse {
+  readonly open: number;
+  readonly idle: number;
+  /** Queries that wait for one. */
+  readonly waiting: number;
 }
 
 /** SQLSTATE classes and codes after which the same work can succeed when done again. */
@@ -40,10 +52,13 @@ export function isTransient(error: unknown): boolean {
 export class Database implements Queryable {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
+  readonly #observer: Observer;
+  readonly #tags = new QueryTags();
   readonly #log = getLogger(["paddock", "postgres"]);
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#observer = options.observer ?? NOBODY;
     this.#pool = new pg.Pool({
       connectionString: options.connectionString,
       max: options.max,
@@ -57,9 +72,14 @@ export class Database implements Queryable {
     this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
+  get poolUse(): PoolUse {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { open: totalCount, idle: idleCount, waiting: waitingCount };
+  }
+
   async query<Row>(statement: string | Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return await run<Row>(this.#pool, statement, values);
+      return await this.#run<Row>(this.#pool, statement, values);
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -70,6 +90,7 @@ export class Database implements Queryable {
    * throws. It is not retried here; the caller knows whether the work may be done again.
    */
   async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+    const began = performance.now();
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();
@@ -80,7 +101,7 @@ export class Database implements Queryable {
     try {
       await client.query("BEGIN");
       const result = await work({
-        query: (statement, values = []) => run(client, statement, values),
+        query: (statement, values = []) => this.#run(client, statement, values),
       });
       await client.query("COMMIT");
       return result;
@@ -93,6 +114,7 @@ export class Database implements Queryable {
       throw asUnavailable(error);
     } finally {
       client.release(broken);
+      this.#observer.transacted(performance.now() - began);
     }
   }
 
@@ -120,16 +142,24 @@ export class Database implements Queryable {
   async close(): Promise<void> {
     await this.#pool.end();
   }
-}
 
-async function run<Row>(
-  target: pg.Pool | pg.PoolClient,
-  statement: string | Statement,
-  values: readonly unknown[],
-): Promise<Row[]> {
-  const config = typeof statement === "string" ? { text: statement } : statement;
-  const result = await target.query({ ...config, values: values as unknown[] });
-  return result.rows as Row[];
+  async #run<Row>(
+    target: pg.Pool | pg.PoolClient,
+    statement: string | Statement,
+    values: readonly unknown[],
+  ): Promise<Row[]> {
+    const config = typeof statement === "string" ? { text: statement } : statement;
+    const began = performance.now();
+    let failed = true;
+    try {
+      const result = await target.query({ ...config, values: values as unknown[] });
+      failed = false;
+      return result.rows as Row[];
+    } finally {
+      const tag = this.#tags.of(statement);
+      this.#observer.queried("postgres", tag, performance.now() - began, failed);
+    }
+  }
 }
 
 /** Errors that are not Postgres's own answer come from the connection. */
