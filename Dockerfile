@@ -2,7 +2,7 @@
 FROM denoland/deno:2.9.6 AS dependencies
 WORKDIR /paddock
 COPY deno.json deno.lock ./
-COPY main.ts mod.ts ./
+COPY main.ts mod.ts LICENSE THIRD_PARTY_NOTICES.md ./
 COPY src src
 COPY plugins_runtime plugins_runtime
 # Everything the server imports, as the lock has it; later starts need no network.

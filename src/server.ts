@@ -36,6 +36,7 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startActions, type StartedActions } from "./server_actions.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -150,12 +151,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
+  const actions = await startActions(config, storage, {
+    jobs,
+    presence,
+    notifications,
+    hurry: hurry.signal,
+  }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, outbox, {
+  const pipeline = createPipeline(config, storage, outbox, actions, {
     teams,
     chains,
     deliveries: targets,
-    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
     observer,
   });
@@ -239,7 +245,8 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store" | "definitions">,
+  actions: StartedActions,
+  parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
   const definitions = new KnownDefinitions();
@@ -252,10 +259,11 @@ function createPipeline(
     output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
+    actions: actions.rows,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store, definitions }, {
+  return new Pipeline({ ...parts, store, definitions, actions: actions.intents }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

@@ -41,15 +41,19 @@ export async function openStorage(
   const baseDir = config.BASE_DIR ?? ".";
   const choice = await chooseStorage({ baseDir, explicit: config.explicit });
   const max = config.DATABASE_POOL_SIZE + config.WRITER_CONNECTIONS;
-  const applicationName = `paddock ${role} ${VERSION}`;
+  const options = {
+    max,
+    observer,
+    applicationName: `paddock ${role} ${VERSION}`,
+    // A command is watched by whoever called it, and may have to do with many rows.
+    timeoutMs: role === "server" ? config.DATABASE_TIMEOUT_SECONDS * 1000 : 0,
+  };
   if (choice === "embedded") {
     const embedded = await openEmbeddedStorage({ baseDir, shared: role === "command" });
     await recordStorage(baseDir, "embedded");
     const database = new Database({
       connectionString: embedded.connectionString,
-      max,
-      applicationName,
-      observer,
+      ...options,
     });
     return {
       kind: "embedded",
@@ -65,7 +69,7 @@ export async function openStorage(
   }
   const databaseUrl = postgresUrl(config);
   const redis = redisUrl(config);
-  const database = new Database({ connectionString: databaseUrl, max, applicationName, observer });
+  const database = new Database({ connectionString: databaseUrl, ...options });
   try {
     await database.query("SELECT 1");
   } catch (error) {

@@ -29,6 +29,8 @@ export interface PluginCode {
   readonly maps?: ReadonlyMap<string, string>;
   /** Which of `files` is the entry. */
   readonly main: string;
+  /** Of the libraries that are loaded for those that import them; none if left out. */
+  readonly libraries?: readonly string[];
   /** Exported functions seen in the text are not known before loading; the fence reports them. */
   readonly language: "javascript" | "typescript";
 }

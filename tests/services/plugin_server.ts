@@ -164,8 +164,8 @@ export async function startPluginServer(
   const runners = pluginJobs === null || jobOptions === undefined
     ? []
     : (["plugin", "export"] as const).map((kind) =>
-      new JobRunner(database, pluginJobs, presence, {
-        kind,
+      new JobRunner(database, pluginJobs.tasks(kind), presence, {
+        takesMany: kind === "plugin",
         connectionString: jobOptions.url,
         concurrency: kind === "plugin" ? 50 : 4,
         preparedStatements: true,

@@ -345,6 +345,7 @@ export class PluginHost {
         limits: isSlow ? { ...limits, nice: LOWEST_PRIORITY } : limits,
         grants: this.spec.grants,
         gateway: pass?.gateway ?? null,
+        libraries: this.spec.code.libraries ?? [],
         silenceMs: taskTimeoutMs,
       },
       {

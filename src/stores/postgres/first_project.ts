@@ -23,7 +23,7 @@ export async function createFirstProject(database: Database): Promise<Project | 
     if (teams.length > 0 || organizations.length > 0) return null;
     const organizationId = await createOrganization(tx, "My organization", "my-organization");
     return await createProject(tx, organizationId, "My project");
-  });
+  }, "patient");
 }
 
 /** An organization that may install plugins. Returns its id. */
