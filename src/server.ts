@@ -130,7 +130,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
     started,
   );
   const { chains, targets } = hosts;
