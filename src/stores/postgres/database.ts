@@ -185,7 +185,7 @@ export class Database implements Queryable {
       failed = false;
       return rows;
     } finally {
-      const tag = this.#tags.of(statement);
+      const tag = this.#tags.of(typeof statement === "string" ? statement : statement.text);
       this.#observer.queried("postgres", tag, performance.now() - began, failed);
     }
   }

@@ -1,5 +1,4 @@
 /** What a statement is for, in a word: for metrics. */
-import type { Statement } from "./database.ts";
 
 /** How PostHog's plugin server called statements that do the same. */
 const KNOWN: Readonly<Record<string, string>> = {
@@ -34,8 +33,7 @@ export class QueryTags {
   readonly #kept = new Map<string, string>();
 
   /** The same for the same text, and of all texts a bounded number. */
-  of(statement: string | Statement): string {
-    const text = typeof statement === "string" ? statement : statement.text;
+  of(text: string): string {
     const kept = this.#kept.get(text);
     if (kept !== undefined) return kept;
     if (this.#kept.size >= MAX_KEPT) return "other";
