@@ -4,6 +4,7 @@ import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
 import { Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
+import type { ParkingPlace } from "../../src/pipeline/parking.ts";
 import type { JobIntake } from "../../src/pipeline/job_intake.ts";
 import type { PluginChains } from "../../src/pipeline/plugin_chains.ts";
 import type { DeliveryIntents } from "../../src/pipeline/plugin_hooks.ts";
@@ -52,6 +53,7 @@ export function createPipeline(
   chains: PluginChains = NO_PLUGINS,
   deliveries: DeliveryIntents = NO_DELIVERIES,
   jobs: JobIntake | null = null,
+  parking: ParkingPlace | null = null,
 ): Pipeline {
   const definitions = new KnownDefinitions();
   const pipeline = new Pipeline(
@@ -63,6 +65,7 @@ export function createPipeline(
       definitions,
       actions: { isWatched: () => false },
       jobs,
+      parking,
     },
     {
       writers: 3,
