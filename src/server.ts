@@ -40,6 +40,7 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startActions, type StartedActions } from "./server_actions.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -129,7 +130,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
     started,
   );
   const hurry = new AbortController();
@@ -149,14 +150,19 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
+  const actions = await startActions(config, storage, {
+    jobs,
+    presence,
+    notifications,
+    hurry: hurry.signal,
+  }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-  const pipeline = createPipeline(config, storage, outbox, {
+  const pipeline = createPipeline(config, storage, outbox, actions, {
     parking,
     teams,
     chains,
     deliveries: targets,
-    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
   });
 
@@ -247,7 +253,8 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store" | "definitions">,
+  actions: StartedActions,
+  parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
   const definitions = new KnownDefinitions();
@@ -260,10 +267,11 @@ function createPipeline(
     output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
+    actions: actions.rows,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store, definitions }, {
+  return new Pipeline({ ...parts, store, definitions, actions: actions.intents }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

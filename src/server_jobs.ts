@@ -133,8 +133,8 @@ export function startJobs(
     counters,
   }, policies);
   const runners = (["plugin", "export"] as const).map((kind) =>
-    new JobRunner(database, pluginJobs, parts.presence, {
-      kind,
+    new JobRunner(database, pluginJobs.tasks(kind), parts.presence, {
+      takesMany: kind === "plugin",
       connectionString,
       concurrency: kind === "plugin" ? config.JOB_CONCURRENCY : EXPORTS_AT_ONCE,
       preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,

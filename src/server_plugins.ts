@@ -29,6 +29,7 @@ import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { SetupFailures } from "./stores/postgres/setup_failures.ts";
 import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
@@ -45,6 +46,8 @@ const TEARDOWN_MS = 5_000;
 
 /** What plugins need besides being sent events. */
 export interface PluginDeliveries {
+  /** Of this server, among those that run. */
+  readonly serverId: string;
   readonly cursors: DeliveryCursors;
   /** Where the jobs go that they ask for; null where there is no queue. */
   readonly jobs: JobSink | null;
@@ -69,7 +72,14 @@ export async function startPlugins(
   const instanceId = randomUUID();
   const pluginLog = new PluginLogWriter(database, instanceId);
   started.push("plugin logs", () => pluginLog.close());
-  const reports = new PluginReportWriter(database, () => reloader.request());
+  const reports = new PluginReportWriter(
+    database,
+    new SetupFailures(database, deliveries.serverId),
+    () => {
+      // To this server as well.
+      notifications.publish(RELOAD_CHANNEL, "").catch(() => reloader.request());
+    },
+  );
   started.push("plugin states", () => reports.close());
   const cache = redisUrl === null
     ? new PostgresPluginCache(database)

@@ -232,7 +232,7 @@ export const SETTINGS = {
   SITE_URL: text(
     "Plugins",
     null,
-    "Address of PostHog's application, which plugins ask by posthog.api; without it they cannot.",
+    "Address of PostHog's application: plugins ask it by posthog.api, webhook messages link to it.",
   ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
@@ -456,6 +456,30 @@ export const SETTINGS = {
     { min: 1 },
   ),
   CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
+  HOOK_NET_GRANTS: list(
+    "Actions",
+    [],
+    "Private addresses that webhooks and REST hooks may reach: address or address:port.",
+  ),
+  HOOK_TIMEOUT_SECONDS: number("Actions", 10, "Seconds that one request to a hook may take.", {
+    min: 0.1,
+  }),
+  HOOK_CONCURRENCY: number("Actions", 20, "Requests to hooks that a server makes at a time.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_ATTEMPTS: number("Actions", 10, "How often a hook that does not answer is tried.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_RETRY_SECONDS: number(
+    "Actions",
+    5,
+    "The first wait before a hook is tried again; each is twice the one before.",
+    { min: 0 },
+  ),
   LOG_LEVEL: choice(
     "Observability",
     "info",

@@ -252,10 +252,10 @@ Deno.test("a queue whose database is away is said, tried again, and does not hol
         policies.export,
       ),
       counters: { count: () => {} },
-    }, policies),
+    }, policies).tasks("plugin"),
     { register: () => Promise.resolve() },
     {
-      kind: "plugin",
+      takesMany: true,
       connectionString: nowhere,
       concurrency: 1,
       preparedStatements: false,

@@ -45,6 +45,7 @@ async function laneServer(
     chains,
     undefined,
     null,
+    undefined,
     parking,
   );
   const source = new ParkedSource(parking, pipeline.lanes, {

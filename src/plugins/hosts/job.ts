@@ -108,6 +108,14 @@ export function failure(index: number, error: PluginError): EventResult {
   return { index, status: ResultStatus.Failed, text: encoder.encode(JSON.stringify(error)) };
 }
 
+/** No process says so: the one that had the event was ended before it said anything. */
+export const UNFINISHED = -1;
+
+/** The event is to be done again, by whoever comes after. */
+export function unfinished(index: number): EventResult {
+  return { index, status: UNFINISHED, text: NOTHING };
+}
+
 /** The event goes on as it was: the plugin had no say. */
 export function passedBy(index: number): EventResult {
   return { index, status: ResultStatus.PassedBy, text: NOTHING };
