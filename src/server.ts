@@ -16,6 +16,7 @@ import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
+import { ParkedSource } from "./sources/parked/parked_source.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
 import { Staleness } from "./staleness.ts";
@@ -29,6 +30,7 @@ import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
+import { EVENTS_PER_PARKED_ROW, PostgresParking } from "./stores/postgres/parking/parking.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
 import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
@@ -158,7 +160,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);
+  const parking = new PostgresParking(database);
   const pipeline = createPipeline(config, storage, outbox, actions, {
+    parking,
     teams,
     chains,
     deliveries: targets,
@@ -172,7 +176,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
   );
-  const sources: Source[] = [queue];
+  const eventsPerRow = EVENTS_PER_PARKED_ROW;
+  const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
+  const sources: Source[] = [parked, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -191,7 +197,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("consumers", async () => {
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
-  log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
+  log.info`takes events from ${
+    sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
+  }`;
 
   const health = watchServer(config, telemetry, {
     database,
