@@ -21,6 +21,8 @@ export class Job {
   sentAt = 0;
   /** Crashes that this job was the first in line for. */
   strikes = 0;
+  /** Events that failed in the plugin. */
+  failed = 0;
   /** Whether a call into the plugin did not come to an end. */
   hasTimedOut = false;
   readonly #results: (EventResult | undefined)[];
@@ -65,6 +67,9 @@ export class Job {
     this.#results[index] = result;
     this.#missing--;
     if (result.status === ResultStatus.TimedOut) this.hasTimedOut = true;
+    if (result.status === ResultStatus.Failed || result.status === ResultStatus.TimedOut) {
+      this.failed++;
+    }
     return true;
   }
 
