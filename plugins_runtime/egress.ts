@@ -11,6 +11,7 @@ const NativeRequest = Request;
 const NativeTypeError = TypeError;
 const NativeError = Error;
 const anySignal = AbortSignal.any.bind(AbortSignal);
+const { freeze, setPrototypeOf } = Object;
 const timeoutSignal = AbortSignal.timeout.bind(AbortSignal);
 
 /** On an answer that is the gateway's own. */
@@ -19,6 +20,17 @@ const REFUSED_HEADER = "x-paddock-refused";
 const MAX_REASON = 500;
 
 export type EgressRequest = Pick<LoadRequest, "pluginId" | "egress" | "egressLimits">;
+
+/**
+ * Deno looks for members that are not there, and a getter that plugin code put on the prototype of
+ * all objects would be called with these as its `this`: it could take the client out before Deno
+ * comes to it.
+ */
+function withoutPrototype(
+  init: RequestInit & { readonly client: Deno.HttpClient | undefined },
+): RequestInit {
+  return freeze(setPrototypeOf(init, null));
+}
 
 /** The way out of one worker. Closed until it is opened. */
 export class EgressDoor {
@@ -56,10 +68,7 @@ export class EgressDoor {
       const timeout = timeoutSignal(limits.requestMs);
       const signal = given ? anySignal([given, timeout]) : timeout;
       const client = this.#client;
-      const response = await nativeFetch(
-        input,
-        client === undefined ? { ...init, signal } : { ...init, signal, client } as RequestInit,
-      );
+      const response = await nativeFetch(input, withoutPrototype({ ...init, signal, client }));
       if (response.headers.has(REFUSED_HEADER)) {
         const reason = (await response.text()).trim().slice(0, MAX_REASON);
         throw new NativeTypeError(`fetch failed: ${response.url} was refused: ${reason}`);

@@ -9,6 +9,7 @@ import { PaddockError } from "./errors.ts";
 import type { HealthReport } from "./health.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import type { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
+import { ProcessMemory } from "./plugins/hosts/process_memory.ts";
 import { RELOAD_CHANNEL } from "./plugins/registry/reloader.ts";
 import type { Jobs } from "./server_jobs.ts";
 import type { Source } from "./sources/source.ts";
@@ -16,6 +17,7 @@ import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import type { Queryable } from "./stores/postgres/database.ts";
 import type { PubSub } from "./stores/pubsub.ts";
+import type { Observers } from "./telemetry/observer.ts";
 
 /** Below this a token can be guessed. */
 const MIN_TOKEN = 16;
@@ -53,12 +55,23 @@ export function startConsole(
     readonly health: () => HealthReport;
     readonly jobs: Jobs | null;
     readonly notifications: PubSub;
+    readonly observers: Observers;
   },
   started: StopStack,
 ): string | null {
   const access = consoleAccess(config);
   if (access === null) return null;
   const { pipeline, hosts, sources } = parts;
+  let [batches, batchMs] = [0, 0];
+  parts.observers.add({
+    batchDone: (_source, _events, ms) => {
+      batches++;
+      batchMs += ms;
+    },
+  });
+  const memory = new ProcessMemory();
+  const pidsOf = (pluginId: number) =>
+    hosts.hosts.filter(({ spec }) => spec.id === pluginId).flatMap(({ pids }) => pids);
   const sampler = new Sampler(
     () => ({
       received: pipeline.counters.received,
@@ -66,8 +79,8 @@ export function startConsole(
       dropped: pipeline.counters.dropped,
       deadLettered: pipeline.counters.deadLettered,
       pluginFailures: hosts.activity.failed,
-      batches: pipeline.counters.batches,
-      batchMs: pipeline.counters.batchMs,
+      batches,
+      batchMs,
       inFlight: pipeline.inFlight.events,
       memoryBytes: Deno.memoryUsage().rss,
     }),
@@ -85,8 +98,14 @@ export function startConsole(
     sampler,
     health: parts.health,
     activity: (configId) => hosts.activity.get(configId),
-    processes: (pluginId) =>
-      hosts.hosts.filter(({ spec }) => spec.id === pluginId).flatMap(({ pids }) => pids),
+    memoryOf: async (pluginId) => {
+      // Those of all plugins are asked for at once, as they are known for a while then.
+      const known = await memory.of(hosts.hosts.flatMap(({ pids }) => pids));
+      const pids = pidsOf(pluginId);
+      return pids.length === 0
+        ? null
+        : pids.reduce((sum, pid) => sum + (known.get(pid) ?? 0), 0) || null;
+    },
     jobs: replayedJobs(storage, parts.jobs),
     announcePluginChange: () => parts.notifications.publish(RELOAD_CHANNEL, ""),
   }, {

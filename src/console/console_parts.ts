@@ -16,8 +16,8 @@ export interface ConsoleParts {
   readonly health: () => HealthReport;
   /** What a plugin config did on this server; null where nothing passed it. */
   readonly activity: (configId: number) => ConfigActivity | null;
-  /** Processes that a plugin has on this server. */
-  readonly processes: (pluginId: number) => readonly number[];
+  /** Resident bytes of a plugin's processes on this server; null where it has none. */
+  readonly memoryOf: (pluginId: number) => Promise<number | null>;
   readonly jobs: ReplayParts["jobs"];
   /** Makes all servers read their plugins again. */
   readonly announcePluginChange: () => Promise<void>;

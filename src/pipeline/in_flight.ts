@@ -3,7 +3,6 @@ import type { ReceivedBatch } from "../sources/source.ts";
 /** One taken batch until all its items are durable. */
 export class InFlightBatch {
   readonly batch: ReceivedBatch;
-  readonly takenAt = performance.now();
   readonly #done: boolean[];
   readonly #onFinished: (batch: InFlightBatch) => void;
   readonly #onItem: (bytes: number) => void;

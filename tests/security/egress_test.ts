@@ -269,6 +269,47 @@ Deno.test("no detour: redirects, requests, headers, options", async (t) => {
   assert.deepEqual([target.seen, v6.seen], [[], []]);
 });
 
+Deno.test("a request that loses its client does not lose the gateway", async (t) => {
+  // An IPv6 address, as Deno itself would let a request for one that was granted through.
+  await using granted = countingServer(undefined, "::1");
+  const url = `http://[::1]:${granted.port}`;
+  const grants = [`[::1]:${granted.port}`];
+  const inner = `const inner = Object.getOwnPropertySymbols(new Request("http://x/"))
+    .find((symbol) => String(symbol) === "Symbol(request)");`;
+  const lost = (name: string, code: string): Attack => ({
+    name,
+    code: `${inner} ${code} return (await fetch("${url}/lost")).status`,
+    grants,
+    expect: /^threw fetch failed: .* was refused: its secret is not known/,
+  });
+  const attacks: Attack[] = [
+    {
+      name: "control: a granted address",
+      code: fetched(`${url}/control`),
+      grants,
+      expect: /^returned 200 hello$/,
+    },
+    ...["headers", "signal"].map((name) =>
+      lost(
+        `taken off when the request's ${name} are looked at`,
+        `const { get } = Object.getOwnPropertyDescriptor(Request.prototype, "${name}");
+        Object.defineProperty(Request.prototype, "${name}", { get() { this[inner].clientRid = null; return get.call(this) } });`,
+      )
+    ),
+    {
+      name: "taken off by a getter on all objects",
+      code: `for (const key of ["body", "method"]) {
+          Object.defineProperty(Object.prototype, key, { configurable: true, get() { if (Object.hasOwn(this, "client")) this.client = undefined } });
+        }
+        return (await fetch("${url}/control")).status`,
+      grants,
+      expect: /^returned 200$/,
+    },
+  ];
+  await check(t, await runAttacks(attacks));
+  assert.deepEqual(granted.seen, ["GET /control", "GET /control"]);
+});
+
 Deno.test("what is granted has bounds: requests, time and volume", async (t) => {
   await using slow = countingServer(async () => {
     await new Promise((resolve) => setTimeout(resolve, 3_000));

@@ -18,7 +18,6 @@ import { errorMessage } from "../../errors.ts";
 import { changes } from "../../plugins/trial/difference.ts";
 import type { ConsoleEnv } from "../console_app.ts";
 import type { ConsoleParts } from "../console_parts.ts";
-import { memoryOf } from "../process_memory.ts";
 import { neededQueryId, pathId } from "./input.ts";
 
 const LOG_LINES = 200;
@@ -50,7 +49,7 @@ export function pluginRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
         enabled: own?.enabled ?? false,
         otherTeams: all.filter((each) => each.enabled && each.teamId !== teamId).length,
         activity: own === undefined ? null : counts(parts, own.id),
-        memoryBytes: await memoryOf(parts.processes(plugin.id)),
+        memoryBytes: await parts.memoryOf(plugin.id),
       };
     }));
     // The chain as events go through it, and behind it what is not in it.
@@ -71,16 +70,8 @@ export function pluginRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
     ]);
     const own = configs.find((each) => each.pluginId === plugin.id && each.teamId === teamId);
     const fields = configFields(plugin.configSchema);
-    let loadError: string | null = null;
-    const requested = await requestedHosts(database, config.BASE_DIR ?? ".", plugin.id).catch(
-      (error) => {
-        loadError = errorMessage(error);
-        return [];
-      },
-    );
     return c.json({
       ...withoutSchema(plugin),
-      loadError,
       fields: fields.map((field) => ({ ...field, hint: hintOf(plugin, field) })),
       state: stateOf(
         own === undefined ? [] : [own],
@@ -88,12 +79,21 @@ export function pluginRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
       ),
       isBroken: states.some(({ pluginId }) => pluginId === plugin.id),
       config: shownOwn(fields, own),
-      requested,
       granted: grants.get(plugin.id) ?? [],
       grantedBySetting: parseNamedGrants(config.PLUGIN_NET_GRANTS ?? "").get(plugin.name ?? "") ??
         [],
       refused: refusals.filter(({ pluginId }) => pluginId === plugin.id),
     });
+  });
+
+  // Apart, as the plugin is built for it.
+  app.get("/plugins/:id/requested", async (c) => {
+    try {
+      const hosts = await requestedHosts(database, config.BASE_DIR ?? ".", pathId(c));
+      return c.json({ hosts, loadError: null });
+    } catch (error) {
+      return c.json({ hosts: [], loadError: errorMessage(error) });
+    }
   });
 
   app.get("/plugins/:id/log", async (c) => c.json(await lastLines(database, pathId(c), LOG_LINES)));
@@ -104,7 +104,7 @@ export function pluginRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
       each.pluginId === pluginId && each.teamId === teamId
     );
     const activity = own === undefined ? null : parts.activity(own.id);
-    const memoryBytes = await memoryOf(parts.processes(pluginId));
+    const memoryBytes = await parts.memoryOf(pluginId);
     if (activity === null) return c.json({ counts: null, memoryBytes, recent: [] });
     const recent = activity.recent.map(({ before, after, ...event }) => {
       const [parsed, then] = [parsedOf(before), after === null ? null : parsedOf(after)];

@@ -149,7 +149,6 @@ export interface PluginDetail {
   readonly pluginType: string | null;
   readonly url: string | null;
   readonly tag: string | null;
-  readonly loadError: string | null;
   readonly fields: readonly Field[];
   readonly state: string;
   readonly isBroken: boolean;
@@ -161,10 +160,15 @@ export interface PluginDetail {
     readonly error: { readonly message?: string; readonly time?: string } | null;
     readonly values: Readonly<Record<string, unknown>>;
   } | null;
-  readonly requested: readonly string[];
   readonly granted: readonly string[];
   readonly grantedBySetting: readonly string[];
   readonly refused: readonly Refusal[];
+}
+
+export interface Requested {
+  readonly hosts: readonly string[];
+  /** Why the plugin cannot be loaded. */
+  readonly loadError: string | null;
 }
 
 export interface LogLine {

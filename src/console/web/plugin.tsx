@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { type PluginDetail, send, type Team } from "./api.ts";
+import { type PluginDetail, type Requested, send, type Team } from "./api.ts";
 import { Confirm } from "./dialog.tsx";
 import { moment } from "./format.ts";
 import { useAction, useAsked } from "./hooks.ts";
@@ -10,13 +10,14 @@ import { PluginGrants } from "./plugin_grants.tsx";
 import { PluginLog } from "./plugin_log.tsx";
 import { State } from "./plugins.tsx";
 
-const EVERY_MS = 5_000;
+const EVERY_MS = 2_000;
 
 export function PluginPage({ id, team }: { readonly id: number; readonly team: Team }) {
   const { data: plugin, error, again } = useAsked<PluginDetail>(
     `/plugins/${id}?team=${team.id}`,
     EVERY_MS,
   );
+  const { data: requested } = useAsked<Requested>(`/plugins/${id}/requested`);
   const [asking, setAsking] = useState(false);
   const [disable] = useAction(async () => {
     await send("POST", `/plugins/${id}/disable`, { teamId: team.id });
@@ -40,6 +41,7 @@ export function PluginPage({ id, team }: { readonly id: number; readonly team: T
   });
   if (plugin === null) return <Waiting error={error} />;
   const { config } = plugin;
+  const lastError = config?.error?.message ? config.error : null;
   const isEnabled = config?.enabled ?? false;
   return (
     <>
@@ -86,22 +88,21 @@ export function PluginPage({ id, team }: { readonly id: number; readonly team: T
       )}
       {plugin.description !== null && <p>{plugin.description}</p>}
       <p class="note">
-        <State state={plugin.state} /> {isEnabled
+        <State state={plugin.isBroken || lastError === null ? plugin.state : "failed"} /> {isEnabled
           ? `Enabled for ${team.name}, number ${config?.order} of its order. `
           : `Not enabled for ${team.name}. `}
         {plugin.url !== null && `From ${plugin.url}. `}
         {plugin.tag !== null && `Version ${plugin.tag}.`}
       </p>
-      {plugin.loadError !== null && <p class="error" role="alert">{plugin.loadError}</p>}
-      {config?.error?.message && (
+      {requested?.loadError && <p class="error" role="alert">{requested.loadError}</p>}
+      {lastError !== null && (
         <p class="error">
-          Last error{config.error.time ? `, ${moment(config.error.time)}` : ""}:{" "}
-          {config.error.message}
+          Last error{lastError.time ? `, ${moment(lastError.time)}` : ""}: {lastError.message}
         </p>
       )}
       <div class="columns">
         <PluginForm plugin={plugin} team={team} onSaved={again} />
-        <PluginGrants plugin={plugin} onChange={again} />
+        <PluginGrants plugin={plugin} requested={requested?.hosts ?? []} onChange={again} />
       </div>
       <PluginActivity id={id} team={team} />
       <PluginLog id={id} />

@@ -10,8 +10,9 @@ interface Host {
 }
 
 /** Which hosts the plugin may reach; what it asks for or was refused is one click away. */
-export function PluginGrants({ plugin, onChange }: {
+export function PluginGrants({ plugin, requested, onChange }: {
   readonly plugin: PluginDetail;
+  readonly requested: readonly string[];
   readonly onChange: () => void;
 }) {
   const [grant, granting] = useAction(async (host: string) => {
@@ -30,7 +31,7 @@ export function PluginGrants({ plugin, onChange }: {
     const refused = await grant(String(new FormData(form).get("host") ?? "").trim());
     if (refused === null) form.reset();
   };
-  const hosts = hostsOf(plugin);
+  const hosts = hostsOf(plugin, requested);
   return (
     <section aria-labelledby="grants-title">
       <article>
@@ -87,7 +88,10 @@ export function PluginGrants({ plugin, onChange }: {
   );
 }
 
-function hostsOf({ granted, grantedBySetting, requested, refused }: PluginDetail): Host[] {
+function hostsOf(
+  { granted, grantedBySetting, refused }: PluginDetail,
+  requested: readonly string[],
+): Host[] {
   const hosts = new Map<string, Host>();
   const add = (host: string, state: Host["state"], note = "") => {
     const known = hosts.get(host);
