@@ -19,6 +19,8 @@ interface PendingCall {
   readonly request: HookRequest;
   readonly texts: readonly Uint8Array[];
   isSent: boolean;
+  /** Events of it that the process did not say yet that it is done with. */
+  eventsLeft: number;
   readonly settle: (outcome: HookOutcome) => void;
 }
 
@@ -42,8 +44,28 @@ export class HookCalls {
   add(request: HookRequest, texts: readonly Uint8Array[]): Promise<HookOutcome> {
     return new Promise((settle) => {
       const id = this.#nextId++;
-      this.#pending.set(id, { id, request, texts, isSent: false, settle });
+      this.#pending.set(id, {
+        id,
+        request,
+        texts,
+        isSent: false,
+        eventsLeft: texts.length,
+        settle,
+      });
     });
+  }
+
+  /**
+   * The process says that it is done with another event of a call. False where it said so for every
+   * event: a plugin that says more is at nothing.
+   */
+  noteEvent(): boolean {
+    for (const call of this.#pending.values()) {
+      if (!call.isSent || call.eventsLeft === 0) continue;
+      call.eventsLeft--;
+      return true;
+    }
+    return false;
   }
 
   /** Sends what is not with the process yet. */
