@@ -270,8 +270,8 @@ const STALLING: readonly Attack[] = [
   {
     name: "a flood of requests that are refused",
     code:
-      "for (let i = 0; i < 2e4; i++) await fetch('http://127.0.0.1:9/' + i).catch(() => {}); return 'done';",
-    expect: "contained",
+      "for (let i = 0; i < 2e3; i++) await fetch('http://127.0.0.1:9/' + i).catch(() => {}); return 'done';",
+    expect: "harmless",
   },
   {
     name: "a log of what is no line",
