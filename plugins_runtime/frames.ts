@@ -41,6 +41,8 @@ export const FrameType = {
   Ping: 5,
   /** Call teardownPlugin of every config; answered by `TornDown`. */
   Teardown: 6,
+  /** From the host itself, before `Load`: a library's name, a line feed, its text. */
+  Library: 8,
   /** JSON `SiteAnswer`, for the `SiteRequest` with the same id. See `site_frames.ts`. */
   SiteAnswer: 7,
   /** Calls another function of the plugin; answered by `HookDone`. See `hook_frames.ts`. */

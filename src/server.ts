@@ -8,27 +8,29 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
-import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
+import { ParkedSource } from "./sources/parked/parked_source.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
+import { Staleness } from "./staleness.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import { EventRows } from "./stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
+import { EVENTS_PER_PARKED_ROW, PostgresParking } from "./stores/postgres/parking/parking.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
 import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
@@ -36,12 +38,15 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startActions, type StartedActions } from "./server_actions.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { startTelemetry } from "./server_telemetry.ts";
+import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -56,6 +61,8 @@ export interface Server {
    * everything.
    */
   stop(): Promise<void>;
+  /** Resolves with the ms without work once they are over STALENESS_RESTART_SECONDS; else never. */
+  readonly stale: Promise<number>;
   /** Makes a stop wait for nothing that is in flight: it is given back at once. */
   hurry(): void;
 }
@@ -84,7 +91,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
 
-  const storage = await openStorage(config, "server");
+  const telemetry = startTelemetry(config, started);
+  const observer = telemetry.observers;
+  const storage = await openStorage(config, "server", observer);
   started.push("storage", () => storage.close());
   log.info`storage: ${storage.description}`;
   const { database } = storage;
@@ -119,13 +128,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const { chains, targets } = await startPlugins(
+  const hosts = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
     started,
   );
+  const { chains, targets } = hosts;
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -143,13 +153,21 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
+  const actions = await startActions(config, storage, {
+    jobs,
+    presence,
+    notifications,
+    hurry: hurry.signal,
+  }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, outbox, {
+  const parking = new PostgresParking(database);
+  const pipeline = createPipeline(config, storage, outbox, actions, {
+    parking,
     teams,
     chains,
     deliveries: targets,
-    actions: { isWatched: () => false },
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+    observer,
   });
 
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -158,7 +176,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
   );
-  const sources: Source[] = [queue];
+  const eventsPerRow = EVENTS_PER_PARKED_ROW;
+  const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
+  const sources: Source[] = [parked, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -177,24 +197,21 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("consumers", async () => {
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
-  log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
+  log.info`takes events from ${
+    sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
+  }`;
 
-  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
-    name,
-    unavailable,
-    isNeeded,
-  });
-  const health = new Health([
-    part("store", () => pipeline.counters.storeUnavailable),
-    part("pipeline", () => pipelineTrouble(pipeline)),
-    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
-    part("deliveries", () => deliverer.unavailable),
-    part("scheduler", () => scheduler.unavailable),
-    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
-    part("geoip", () => geoip.unavailable, false),
-  ]);
-  health.start();
-  started.push("health", () => Promise.resolve(health.stop()));
+  const health = watchServer(config, telemetry, {
+    database,
+    pipeline,
+    consumers,
+    hosts,
+    jobs,
+    runner,
+    deliverer,
+    scheduler,
+    geoip,
+  }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -206,13 +223,20 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       },
     }),
     health: () => health.report(),
+    metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
+  const staleness = new Staleness(
+    () => pipeline.idleMs,
+    config.STALENESS_RESTART_SECONDS * 1000,
+  );
+  started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
+    stale: staleness.noticed,
     address: http.address,
     firstProject,
     hurry: () => hurry.abort(),
@@ -229,7 +253,8 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
-  parts: Omit<PipelineParts, "store" | "definitions">,
+  actions: StartedActions,
+  parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
   const definitions = new KnownDefinitions();
@@ -239,12 +264,14 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
+    output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
+    actions: actions.rows,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store, definitions }, {
+  return new Pipeline({ ...parts, store, definitions, actions: actions.intents }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

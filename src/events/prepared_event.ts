@@ -1,6 +1,6 @@
 import type { NewDefinitions } from "./definitions.ts";
 import type { Element } from "./elements.ts";
-import type { EventGroups } from "./groups.ts";
+import { type EventGroups, type GroupTypeIndex, withGroupProperties } from "./groups.ts";
 import type { OutgoingEvent } from "./outgoing_event.ts";
 import type { JsonObject, PluginEvent } from "./types.ts";
 
@@ -65,4 +65,14 @@ export function conflictKeys(event: PreparedEvent): string[] {
 /** One text for a distinct id within its team. */
 export function personKey(teamId: number, distinctId: string): string {
   return `${teamId}:${distinctId}`;
+}
+
+/** The properties as they are stored: with an index for each group the event belongs to. */
+export function storedProperties(
+  { teamId, properties, groups }: PreparedEvent,
+  indexOf: GroupTypeIndex,
+): string {
+  return groups === undefined
+    ? properties
+    : withGroupProperties(properties, groups.memberships, (type) => indexOf(teamId, type));
 }

@@ -23,60 +23,24 @@ const READ_AT_ONCE = 512 * 1024;
 /** Longer texts are looked through before they are parsed. */
 const LONG_TEXT = 64 * 1024;
 
-/** Events in one frame at most, so that a long batch flows through a chain in several places. */
-const FRAME_EVENTS = 100;
-
 export class Transform {
   readonly #chains: PluginChains;
-  /** Per team: settles when everything handed in so far has been handed on. */
-  readonly #lanes = new Map<number, Promise<void>>();
   readonly #log = getLogger(["paddock", "transform"]);
 
   constructor(chains: PluginChains) {
     this.#chains = chains;
   }
 
-  /**
-   * Runs events of one team through its plugins and hands them on, in the order of the calls.
-   * Where no plugin is in the way, `next` is called before this returns.
-   * @param next gets the very events, index by index; must not throw
-   */
-  run(
-    teamId: number,
-    events: readonly PluginEvent[],
-    next: (results: Transformed[], offset: number) => void,
-  ): void {
-    const hasPlugins = this.#chains.has(teamId);
-    if (!hasPlugins && !this.#lanes.has(teamId)) {
-      next(events.map((event) => ({ event, marks: null })), 0);
-      return;
-    }
-    for (let offset = 0; offset < events.length; offset += FRAME_EVENTS) {
-      const frame = events.slice(offset, offset + FRAME_EVENTS);
-      this.#enlist(teamId, frame, hasPlugins, (results) => next(results, offset));
-    }
+  /** Whether anything would be done with a team's events. */
+  has(teamId: number): boolean {
+    return this.#chains.has(teamId);
   }
 
-  #enlist(
-    teamId: number,
-    frame: readonly PluginEvent[],
-    hasPlugins: boolean,
-    next: (results: Transformed[]) => void,
-  ): void {
-    // Started before the earlier frame is through: the chain keeps order per plugin by itself.
-    const started = hasPlugins
+  /** Runs events of one team through its plugins. Results in input order; never rejects. */
+  run(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
+    return this.#chains.has(teamId)
       ? this.#through(teamId, frame)
       : Promise.resolve(frame.map((event) => ({ event, marks: null })));
-    const before = this.#lanes.get(teamId);
-    const lane = (async () => {
-      const results = await started;
-      await before;
-      next(results);
-    })();
-    this.#lanes.set(teamId, lane);
-    lane.finally(() => {
-      if (this.#lanes.get(teamId) === lane) this.#lanes.delete(teamId);
-    });
   }
 
   async #through(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {

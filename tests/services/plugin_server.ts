@@ -119,7 +119,7 @@ export async function startPluginServer(
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
-    reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+    reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     api: new RoutedCalls({
       cache: others,
       storage: others,
@@ -164,8 +164,8 @@ export async function startPluginServer(
   const runners = pluginJobs === null || jobOptions === undefined
     ? []
     : (["plugin", "export"] as const).map((kind) =>
-      new JobRunner(database, pluginJobs, presence, {
-        kind,
+      new JobRunner(database, pluginJobs.tasks(kind), presence, {
+        takesMany: kind === "plugin",
         connectionString: jobOptions.url,
         concurrency: kind === "plugin" ? 50 : 4,
         preparedStatements: true,

@@ -10,7 +10,8 @@ export interface ChainLink {
   readonly label: string;
   readonly order: number;
   readonly host: {
-    readonly mayProcessEvents: boolean;
+    /** False once it is known that it has nothing to say about events. */
+    mayProcessEvents(): boolean;
     /** @param people the distinct id of each event: chooses the process */
     process(
       configId: number,
@@ -45,7 +46,7 @@ export class TeamChains implements PluginChains {
   }
 
   has(teamId: number): boolean {
-    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents) ?? false;
+    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents()) ?? false;
   }
 
   async run(teamId: number, inputs: readonly ChainInput[]): Promise<ChainOutcome[]> {
@@ -57,7 +58,7 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-      if (link.host.mayProcessEvents) await pass(link, events);
+      if (link.host.mayProcessEvents()) await pass(link, events);
     }
     return events.map(({ text, changed, succeeded, failed }, index) => ({
       json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,

@@ -20,6 +20,8 @@ export interface HostProcessOptions {
   readonly grants: readonly string[];
   /** Of the egress gateway; null where there is nothing to reach. */
   readonly gateway: string | null;
+  /** Names of those that the plugin imports. */
+  readonly libraries: readonly string[];
   /** How long the worker may go without a sign of life. */
   readonly silenceMs: number;
 }
@@ -100,8 +102,8 @@ export class HostProcess {
   constructor(options: HostProcessOptions, events: HostProcessEvents) {
     this.#options = options;
     this.#events = events;
-    const { runtime, grants, gateway, limits } = options;
-    this.#child = hostCommand(runtime, grants, gateway, limits).spawn();
+    const { runtime, grants, gateway, limits, libraries } = options;
+    this.#child = hostCommand(runtime, grants, gateway, limits, libraries).spawn();
     this.#input = this.#child.stdin.getWriter();
     // The pipe breaks when the process ends, which `ended` says with a better reason.
     this.#input.closed.catch(() => {});

@@ -26,6 +26,8 @@ export class Job {
   sentAt = 0;
   /** Crashes that this job was the first in line for. */
   strikes = 0;
+  /** Events that failed in the plugin. */
+  failed = 0;
   /** Whether a call into the plugin did not come to an end. */
   hasTimedOut = false;
   readonly #results: (EventResult | undefined)[];
@@ -72,6 +74,9 @@ export class Job {
     this.#results[index] = this.#bounded(result);
     this.#missing--;
     if (result.status === ResultStatus.TimedOut) this.hasTimedOut = true;
+    if (result.status === ResultStatus.Failed || result.status === ResultStatus.TimedOut) {
+      this.failed++;
+    }
     return true;
   }
 
@@ -126,6 +131,14 @@ export class Job {
 /** The event goes on as it was, marked with the plugin's failure. */
 export function failure(index: number, error: PluginError): EventResult {
   return { index, status: ResultStatus.Failed, text: encoder.encode(JSON.stringify(error)) };
+}
+
+/** No process says so: the one that had the event was ended before it said anything. */
+export const UNFINISHED = -1;
+
+/** The event is to be done again, by whoever comes after. */
+export function unfinished(index: number): EventResult {
+  return { index, status: UNFINISHED, text: NOTHING };
 }
 
 /** The event goes on as it was: the plugin had no say. */

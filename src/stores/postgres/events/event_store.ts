@@ -1,24 +1,21 @@
 /**
- * Writes batches of prepared events into the `posthog_*` tables: one transaction, one statement per
- * table, exactly once.
+ * Writes batches of prepared events: one transaction, one statement per table, exactly once. People
+ * and all that is known of a project go into the `posthog_*` tables; where the events themselves go
+ * is the output's business.
  */
 import type { KnownDefinitions } from "../../../events/definitions.ts";
 import type { DeadLetter } from "../../../events/dead_letter.ts";
-import { type GroupTypeIndex, withGroupProperties } from "../../../events/groups.ts";
+import type { GroupTypeIndex } from "../../../events/groups.ts";
 import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
-import type { PersonChanges, PersonSnapshot } from "../../../events/persons.ts";
+import type { PersonChanges, PersonSnapshot, PersonWrites } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
-import { jsonbArray, textArray } from "../binary_arrays.ts";
 import { type Database, isTransient, type Queryable } from "../database.ts";
 import type { GroupTypes } from "../group_types.ts";
+import type { ActionRows, MatchedActions } from "./action_rows.ts";
 import claimEvents from "./claim_events.sql" with { type: "text" };
 import { DefinitionRows } from "./definition_rows.ts";
-import { ElementRows } from "./element_rows.ts";
 import { FirstEvents } from "./first_events.ts";
-import { GroupRows } from "./group_rows.ts";
-import insertEvents from "./insert_events.sql" with { type: "text" };
-import insertRecordings from "./insert_recordings.sql" with { type: "text" };
 import { applyChanges, changedRows, lockRows, readSnapshot, touchedIds } from "./person_rows.ts";
 
 /** Folds a batch over the people it touches; see `src/pipeline/identify/`. */
@@ -40,14 +37,44 @@ export interface OutboxSink {
   committed(): void;
 }
 
+/** What a transaction stores, and what it did for that already. */
+export interface WrittenBatch {
+  /** New ones alone, in their order. */
+  readonly events: readonly PreparedEvent[];
+  readonly people: PersonWrites;
+  readonly letters: readonly DeadLetter[];
+  readonly indexOf: GroupTypeIndex;
+  readonly matched: MatchedActions;
+}
+
+/** Where the events themselves go. */
+export interface EventOutput {
+  /**
+   * Within the transaction.
+   * @returns what is to be done after the commit; only then does the batch count as stored
+   */
+  write(tx: Queryable, batch: WrittenBatch): Promise<() => Promise<void> | void>;
+}
+
+const NOBODY: PersonWrites = {
+  created: [],
+  updated: [],
+  merged: [],
+  addedIds: [],
+  movedIds: [],
+  seen: [],
+};
+
 export interface PostgresEventStoreParts {
   readonly database: Database;
   readonly fold: Fold;
   readonly newUuid: () => string;
   readonly deadLetters: DeadLetterSink;
   readonly outbox: OutboxSink;
+  readonly output: EventOutput;
   readonly groupTypes: GroupTypes;
   readonly definitions: KnownDefinitions;
+  readonly actions: ActionRows;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -61,8 +88,6 @@ const CHECK_VIOLATION = "23514";
 export class PostgresEventStore {
   readonly #parts: PostgresEventStoreParts;
   readonly #definitions: DefinitionRows;
-  readonly #elements = new ElementRows();
-  readonly #groups = new GroupRows();
   readonly #firstEvents = new FirstEvents();
 
   constructor(parts: PostgresEventStoreParts) {
@@ -83,32 +108,32 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      const { outbox, groupTypes } = this.#parts;
+      const { outbox, output, groupTypes, actions } = this.#parts;
       // On its own: an index that was given out stays, whatever becomes of this batch.
       const indexOf = await groupTypes.indexes(events);
-      const { fresh, outgoing } = await this.#parts.database.transaction(async (tx) => {
+      const done = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
+        const people = fresh.length > 0 ? await this.#writePersons(tx, fresh) : NOBODY;
         if (fresh.length > 0) {
-          await this.#writePersons(tx, fresh);
-          await this.#groups.write(tx, fresh, indexOf);
           await this.#definitions.write(tx, fresh);
-          await this.#elements.write(tx, fresh);
           await this.#firstEvents.write(tx, fresh);
-          await writeEvents(tx, fresh, indexOf);
-          await writeRecordings(tx, fresh);
         }
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
+        const { matched, hasHooked } = await actions.match(tx, people.seen);
+        const batch = { events: fresh, people, letters, indexOf, matched };
+        const afterwards = await output.write(tx, batch);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
         // Last, as readers of the outbox wait for whoever has written to it.
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
-        return { fresh, outgoing };
+        return { fresh, outgoing, hasHooked, afterwards };
       });
-      for (const rows of [this.#definitions, this.#elements, this.#firstEvents]) {
-        rows.committed(fresh);
-      }
+      const { fresh, outgoing, hasHooked, afterwards } = done;
+      for (const rows of [this.#definitions, this.#firstEvents]) rows.committed(fresh);
       if (outgoing.length > 0) outbox.committed();
+      if (hasHooked) actions.committed();
+      await afterwards();
       return { stored: fresh.length, repeated: events.length - fresh.length };
     } catch (error) {
       if (!isMissingPartition(error)) throw error;
@@ -124,7 +149,10 @@ export class PostgresEventStore {
     }
   }
 
-  async #writePersons(tx: Queryable, events: readonly PreparedEvent[]): Promise<void> {
+  async #writePersons(
+    tx: Queryable,
+    events: readonly PreparedEvent[],
+  ): Promise<PersonWrites> {
     const { fold, newUuid } = this.#parts;
     const touched = touchedIds(events);
     const locked = new Set<number>();
@@ -140,7 +168,8 @@ export class PostgresEventStore {
       }
       const inserts = changes.created.length + changes.addedIds.length > 0;
       if (inserts) await tx.query("SAVEPOINT fold");
-      if (await applyChanges(tx, changes, snapshot)) return;
+      const writes = await applyChanges(tx, changes, snapshot);
+      if (writes !== null) return writes;
       await tx.query("ROLLBACK TO SAVEPOINT fold");
     }
     throw new PaddockError(
@@ -164,45 +193,6 @@ async function claim(
   const granted = new Set(rows.map((row) => row.claim.replaceAll("-", "")));
   // `delete` answers true once: the second of two equal events in one batch is the repeat.
   return events.filter((event) => granted.delete(event.claim));
-}
-
-async function writeEvents(
-  tx: Queryable,
-  events: readonly PreparedEvent[],
-  indexOf: GroupTypeIndex,
-): Promise<void> {
-  const rows = events.filter((event) => event.recording === null);
-  if (rows.length === 0) return;
-  await tx.query({ name: "insert_events", text: insertEvents }, [
-    textArray(rows.map((event) => event.name)),
-    textArray(rows.map((event) => event.distinctId)),
-    jsonbArray(rows.map((event) => propertiesOf(event, indexOf))),
-    rows.map((event) => event.teamId),
-    textArray(rows.map((event) => event.timestamp)),
-    jsonbArray(rows.map((event) => event.elements?.json ?? null)),
-    textArray(rows.map((event) => event.elements?.hash ?? null)),
-  ]);
-}
-
-function propertiesOf(
-  { teamId, properties, groups }: PreparedEvent,
-  indexOf: GroupTypeIndex,
-): string {
-  return groups === undefined
-    ? properties
-    : withGroupProperties(properties, groups.memberships, (type) => indexOf(teamId, type));
-}
-
-async function writeRecordings(tx: Queryable, events: readonly PreparedEvent[]): Promise<void> {
-  const rows = events.filter((event) => event.recording !== null);
-  if (rows.length === 0) return;
-  await tx.query({ name: "insert_recordings", text: insertRecordings }, [
-    textArray(rows.map((event) => event.timestamp)),
-    rows.map((event) => event.teamId),
-    textArray(rows.map((event) => event.distinctId)),
-    textArray(rows.map((event) => event.recording?.sessionId ?? null)),
-    jsonbArray(rows.map((event) => event.recording?.snapshotData ?? null)),
-  ]);
 }
 
 function isMissingPartition(error: unknown): boolean {

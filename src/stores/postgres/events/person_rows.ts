@@ -1,9 +1,12 @@
 /** The statements of the person tables, each for a whole batch. All run inside the write transaction. */
 import type {
+  AddedId,
   CreatedPerson,
+  MovedId,
   Person,
   PersonChanges,
   PersonSnapshot,
+  PersonWrites,
 } from "../../../events/persons.ts";
 import { personKey, type PreparedEvent } from "../../../events/prepared_event.ts";
 import { storableJsonText } from "../../../events/storable_text.ts";
@@ -97,25 +100,47 @@ export async function lockRows(tx: Queryable, ids: readonly number[]): Promise<v
 }
 
 /**
- * Writes the changes. False when somebody else gave a new distinct id to a person meanwhile: the
+ * Writes the changes. Null when somebody else gave a new distinct id to a person meanwhile: the
  * caller rolls back to before and folds again over what is there now.
  */
 export async function applyChanges(
   tx: Queryable,
   changes: PersonChanges,
   snapshot: PersonSnapshot,
-): Promise<boolean> {
-  const idsByUuid = await insertCreated(tx, changes.created);
-  if (!await insertIds(tx, changes, idsByUuid)) return false;
-  if (changes.merged.length > 0) {
-    const from = changes.merged.map(({ id }) => id);
-    const into = changes.merged.map((merge) => merge.into.id ?? idsByUuid.get(merge.into.uuid));
-    await tx.query(moveDistinctIds, [from, into]);
-    await tx.query(moveCohortPeople, [from, into]);
-    await tx.query(deletePersons, [from]);
-  }
-  if (changes.updated.length > 0) await update(tx, changes, snapshot);
-  return true;
+): Promise<PersonWrites | null> {
+  const { created, updated, merged } = changes;
+  const idsByUuid = await insertCreated(tx, created);
+  const addedIds = await insertIds(tx, changes, idsByUuid);
+  if (addedIds === null) return null;
+  const movedIds = await mergePersons(tx, merged, idsByUuid);
+  if (updated.length > 0) await update(tx, changes, snapshot);
+  const seen = changes.seen.map(({ event, person, holder }) => ({
+    event,
+    person: { ...person, id: holder.id ?? idsByUuid.get(holder.uuid) ?? null },
+  }));
+  return { created, updated, merged, addedIds, movedIds, seen };
+}
+
+async function mergePersons(
+  tx: Queryable,
+  merged: PersonChanges["merged"],
+  idsByUuid: ReadonlyMap<string, number>,
+): Promise<MovedId[]> {
+  if (merged.length === 0) return [];
+  const from = merged.map(({ id }) => id);
+  const into = merged.map((merge) => merge.into.id ?? idsByUuid.get(merge.into.uuid));
+  const rows = await tx.query<{ team_id: number; distinct_id: string; from_id: number }>(
+    moveDistinctIds,
+    [from, into],
+  );
+  await tx.query(moveCohortPeople, [from, into]);
+  await tx.query(deletePersons, [from]);
+  const mergeOf = new Map(merged.map((merge) => [merge.id, merge]));
+  return rows.flatMap(({ team_id: teamId, distinct_id: distinctId, from_id: fromId }) => {
+    const merge = mergeOf.get(fromId);
+    if (merge === undefined) return [];
+    return [{ teamId, distinctId, fromUuid: merge.uuid, intoUuid: merge.into.uuid }];
+  });
 }
 
 async function insertCreated(
@@ -140,27 +165,29 @@ async function insertIds(
   tx: Queryable,
   changes: PersonChanges,
   idsByUuid: ReadonlyMap<string, number>,
-): Promise<boolean> {
+): Promise<AddedId[] | null> {
   const groups = [
     ...changes.created.map((person) => ({
       teamId: person.teamId,
       personId: idsByUuid.get(person.uuid),
+      personUuid: person.uuid,
       distinctIds: person.distinctIds,
     })),
     ...changes.addedIds.map(({ person, distinctId }) => ({
       teamId: person.teamId,
       personId: person.id,
+      personUuid: person.uuid,
       distinctIds: [distinctId],
     })),
   ];
-  if (groups.length === 0) return true;
+  if (groups.length === 0) return [];
   // One order in all transactions, so that two that insert the same ids wait for each other rather
   // than deadlock; within a person the ids keep their own order, which is that of their rows.
   groups.sort((one, other) => compare(sortKey(one), sortKey(other)));
-  const flat = groups.flatMap(({ teamId, personId, distinctIds }) =>
-    distinctIds.map((distinctId) => ({ teamId, personId, distinctId }))
+  const flat = groups.flatMap(({ distinctIds, ...group }) =>
+    distinctIds.map((distinctId) => ({ ...group, distinctId }))
   );
-  const rows = await tx.query(
+  const rows = await tx.query<{ id: number; team_id: number; distinct_id: string }>(
     { name: "insert_distinct_ids", text: insertDistinctIds },
     [
       textArray(flat.map(({ distinctId }) => distinctId)),
@@ -168,7 +195,14 @@ async function insertIds(
       flat.map(({ teamId }) => teamId),
     ],
   );
-  return rows.length === flat.length;
+  if (rows.length < flat.length) return null;
+  const idOf = new Map(rows.map((row) => [personKey(row.team_id, row.distinct_id), row.id]));
+  return flat.map(({ teamId, distinctId, personUuid }) => ({
+    id: idOf.get(personKey(teamId, distinctId)) as number,
+    teamId,
+    distinctId,
+    personUuid,
+  }));
 }
 
 async function update(
