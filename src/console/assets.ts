@@ -13,7 +13,7 @@ import preactJsx from "preact/jsx-runtime" with { type: "text" };
 import { transform } from "sucrase";
 import uplotCss from "uplot/dist/uPlot.min.css" with { type: "text" };
 import uplot from "uplot/dist/uPlot.esm.js" with { type: "text" };
-import type { ConsoleEnv } from "./console_app.ts";
+import type { ConsoleEnv } from "./console_env.ts";
 import { WEB_MODULES } from "./web_modules.ts";
 import page from "./web/page.html" with { type: "text" };
 import icon from "./web/icon.svg" with { type: "text" };

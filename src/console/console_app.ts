@@ -9,14 +9,9 @@ import { errorMessage, PaddockError } from "../errors.ts";
 import type { ClientAddress } from "../http/client_address.ts";
 import { VERSION } from "../version.ts";
 import { assetRoutes } from "./assets.ts";
+import type { ConsoleEnv } from "./console_env.ts";
 import { RateLimit } from "./rate_limit.ts";
-import { sameSecret, type Session, SESSION_MS, Sessions } from "./sessions.ts";
-
-/** What a request of the console brings besides itself. */
-export interface ConsoleEnv {
-  Bindings: { readonly peer: string };
-  Variables: { readonly session: Session; readonly client: string };
-}
+import { sameSecret, SESSION_MS, Sessions } from "./sessions.ts";
 
 export interface ConsoleAccess {
   /** What signs in; null lets in whoever reaches this machine's own address by its own names. */

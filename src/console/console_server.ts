@@ -6,7 +6,8 @@ import { eventRoutes } from "./api/events.ts";
 import { overviewRoutes } from "./api/overview.ts";
 import { pluginChangeRoutes } from "./api/plugin_changes.ts";
 import { pluginRoutes } from "./api/plugins.ts";
-import { consoleApp, type ConsoleEnv } from "./console_app.ts";
+import { consoleApp } from "./console_app.ts";
+import type { ConsoleEnv } from "./console_env.ts";
 import type { ConsoleParts } from "./console_parts.ts";
 
 export interface ConsoleOptions {

@@ -5,7 +5,7 @@ import { replayDeadLetters } from "../../dead_letters/replay.ts";
 import { PaddockError } from "../../errors.ts";
 import { DeadLetters } from "../../stores/postgres/dead_letters.ts";
 import { latestEvents, latestPersons } from "../../stores/postgres/events/latest_events.ts";
-import type { ConsoleEnv } from "../console_app.ts";
+import type { ConsoleEnv } from "../console_env.ts";
 import type { ConsoleParts } from "../console_parts.ts";
 import { body, neededQueryId, queryId } from "./input.ts";
 

@@ -7,7 +7,7 @@ import { type SettingName, SETTINGS } from "../../config/settings.ts";
 import { allTeams } from "../../stores/postgres/all_teams.ts";
 import { createTeam } from "../../stores/postgres/new_team.ts";
 import { VERSION } from "../../version.ts";
-import type { ConsoleEnv } from "../console_app.ts";
+import type { ConsoleEnv } from "../console_env.ts";
 import type { ConsoleParts } from "../console_parts.ts";
 import { body } from "./input.ts";
 

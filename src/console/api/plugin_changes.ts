@@ -18,7 +18,7 @@ import {
 } from "../../plugins/source/plugin_to_install.ts";
 import type { PluginAttachment } from "../../plugins/types.ts";
 import { allTeams, type ListedTeam } from "../../stores/postgres/all_teams.ts";
-import type { ConsoleEnv } from "../console_app.ts";
+import type { ConsoleEnv } from "../console_env.ts";
 import type { ConsoleParts } from "../console_parts.ts";
 import { body, pathId, rowId } from "./input.ts";
 

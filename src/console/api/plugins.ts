@@ -16,7 +16,7 @@ import { configFields } from "../../plugins/source/manifest.ts";
 import { requestedHosts } from "../../plugins/source/requested_hosts.ts";
 import { errorMessage } from "../../errors.ts";
 import { changes } from "../../plugins/trial/difference.ts";
-import type { ConsoleEnv } from "../console_app.ts";
+import type { ConsoleEnv } from "../console_env.ts";
 import type { ConsoleParts } from "../console_parts.ts";
 import { neededQueryId, pathId } from "./input.ts";
 
