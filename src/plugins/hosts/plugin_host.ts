@@ -147,7 +147,7 @@ export class PluginHost {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
-    const messages = new PluginMessages(spec, parts.log, parts.reports);
+    const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
       messages.eventFailed(configId, texts[result.index] as Uint8Array, result)
@@ -457,6 +457,9 @@ export class PluginHost {
           return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
           return this.#receiveRefused(readRefusedHost(payload));
+        case FrameType.Pong:
+          if (id > 0 && this.#hooks.noteEvent()) process.noteProgress();
+          return;
         case FrameType.TornDown:
           // Behind the results that wait for what the plugin asked for.
           return this.#afterCalls(process, () => this.#tornDown?.());
