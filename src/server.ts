@@ -45,7 +45,7 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
-import { startTelemetry } from "./server_telemetry.ts";
+import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
 import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
@@ -172,6 +172,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     observer,
   });
 
+  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,
@@ -244,6 +245,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     () => pipeline.idleMs,
     config.STALENESS_RESTART_SECONDS * 1000,
   );
+  staleness.noticed.then(() => telemetry.statsd?.stale());
   started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {

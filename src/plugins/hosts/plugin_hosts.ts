@@ -102,7 +102,7 @@ export class PluginHosts {
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
     for (const host of this.#hosts.values()) {
-      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal.reason);
+      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal);
     }
   }
 
