@@ -54,6 +54,11 @@ Deno.test("postgres_import: rows become events, each once, page by page", async 
     ["imported 10", "imported 10", "imported 5", "imported 0"],
     run.server.logText(),
   );
+  const captured = await run.test.database.query<{ payload: string }>(
+    "SELECT payload FROM paddock.inbox",
+  );
+  const names = captured.flatMap(({ payload }) => [...payload.matchAll(/imported (thing \d+)/g)]);
+  assert.equal(new Set(names.map(([, name]) => name)).size, 25);
 });
 
 Deno.test("pg: parameters, transactions, errors, pools, refusals", async () => {
