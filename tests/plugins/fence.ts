@@ -115,6 +115,7 @@ export function fence(
     reports: {
       failed: (configId, failure) => failures.push({ configId, failure }),
       loaded: (configId, _pluginId, capabilities) => loaded.set(configId, capabilities),
+      ready: () => {},
       gaveUp: () => {},
     },
     api,

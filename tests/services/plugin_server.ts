@@ -120,7 +120,7 @@ export async function startPluginServer(
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
-    reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+    reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     api: new RoutedCalls({
       cache: others,
       storage: others,
