@@ -159,6 +159,23 @@ export const SETTINGS = {
     "Largest request body after decompression.",
     { min: 1024, integer: true },
   ),
+  CONSOLE_HOST: text(
+    "Console",
+    "127.0.0.1",
+    "Address that the console listens on; empty is no console. Beyond this machine it needs CONSOLE_TOKEN.",
+  ),
+  CONSOLE_PORT: number(
+    "Console",
+    8010,
+    "Port of the console; 0 takes a free one, as does the default where it is taken.",
+    { min: 0, max: 65535, integer: true },
+  ),
+  CONSOLE_TOKEN: text(
+    "Console",
+    null,
+    "What people sign in to the console with, of 16 characters at least; none lets in whoever is on this machine.",
+    SECRET,
+  ),
   WRITER_CONNECTIONS: number("Pipeline", 3, "Write transactions at a time.", {
     min: 1,
     max: 100,

@@ -22,6 +22,8 @@ interface PendingCall {
   readonly request: HookRequest;
   readonly texts: readonly Uint8Array[];
   isSent: boolean;
+  /** Events of it that the process did not say yet that it is done with. */
+  eventsLeft: number;
   readonly addedAt: number;
   sentAt: number;
   readonly settle: (outcome: HookOutcome) => void;
@@ -53,11 +55,25 @@ export class HookCalls {
         request,
         texts,
         isSent: false,
+        eventsLeft: texts.length,
         addedAt,
         sentAt: addedAt,
         settle,
       });
     });
+  }
+
+  /**
+   * The process says that it is done with another event of a call. False where it said so for every
+   * event: a plugin that says more is at nothing.
+   */
+  noteEvent(): boolean {
+    for (const call of this.#pending.values()) {
+      if (!call.isSent || call.eventsLeft === 0) continue;
+      call.eventsLeft--;
+      return true;
+    }
+    return false;
   }
 
   /** Sends what is not with the process yet. */
