@@ -8,16 +8,15 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
-import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
+import { ParkedSource } from "./sources/parked/parked_source.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
 import { Staleness } from "./staleness.ts";
@@ -31,6 +30,7 @@ import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
+import { EVENTS_PER_PARKED_ROW, PostgresParking } from "./stores/postgres/parking/parking.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
 import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
@@ -45,6 +45,9 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { watchPlugins } from "./server_plugin_watch.ts";
+import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
+import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -52,6 +55,8 @@ import { VERSION } from "./version.ts";
 export interface Server {
   /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Where the console is, e.g. `http://127.0.0.1:8010`; null where it is off. */
+  readonly console: string | null;
   /** The project made on the first start, or null. */
   readonly firstProject: Project | null;
   /**
@@ -89,7 +94,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
 
-  const storage = await openStorage(config, "server");
+  const telemetry = startTelemetry(config, started);
+  const observer = telemetry.observers;
+  const storage = await openStorage(config, "server", observer);
   started.push("storage", () => storage.close());
   log.info`storage: ${storage.description}`;
   const { database } = storage;
@@ -124,13 +131,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const { chains, targets } = await startPlugins(
+  const hosts = await startPlugins(
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
     started,
   );
+  const { chains, targets } = hosts;
+  await watchPlugins(config, storage, { hosts, observers: observer, notifications }, started);
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -155,20 +164,26 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);
+  const parking = new PostgresParking(database);
   const pipeline = createPipeline(config, storage, outbox, actions, {
+    parking,
     teams,
     chains,
     deliveries: targets,
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+    observer,
   });
 
+  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
   );
-  const sources: Source[] = [queue];
+  const eventsPerRow = EVENTS_PER_PARKED_ROW;
+  const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
+  const sources: Source[] = [parked, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -187,24 +202,21 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("consumers", async () => {
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
-  log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
+  log.info`takes events from ${
+    sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
+  }`;
 
-  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
-    name,
-    unavailable,
-    isNeeded,
-  });
-  const health = new Health([
-    part("store", () => pipeline.counters.storeUnavailable),
-    part("pipeline", () => pipelineTrouble(pipeline)),
-    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
-    part("deliveries", () => deliverer.unavailable),
-    part("scheduler", () => scheduler.unavailable),
-    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
-    part("geoip", () => geoip.unavailable, false),
-  ]);
-  health.start();
-  started.push("health", () => Promise.resolve(health.stop()));
+  const health = watchServer(config, telemetry, {
+    database,
+    pipeline,
+    consumers,
+    hosts,
+    jobs,
+    runner,
+    deliverer,
+    scheduler,
+    geoip,
+  }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -216,20 +228,32 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       },
     }),
     health: () => health.report(),
+    metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const console = await openConsole(config, storage, {
+    pipeline,
+    hosts,
+    sources,
+    health: () => health.report(),
+    jobs,
+    notifications,
+    observers: observer,
+  }, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   const staleness = new Staleness(
     () => pipeline.idleMs,
     config.STALENESS_RESTART_SECONDS * 1000,
   );
+  staleness.noticed.then(() => telemetry.statsd?.stale());
   started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
     stale: staleness.noticed,
     address: http.address,
+    console,
     firstProject,
     hurry: () => hurry.abort(),
     stop: () =>
@@ -239,6 +263,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         log.info`stopped: ${counters.stored} events stored, ${counters.deadLettered} dead letters`;
       })(),
   };
+}
+
+/** What the console is made of is read only where there is one. */
+async function openConsole(
+  ...parts: Parameters<typeof import("./server_console.ts").startConsole>
+): Promise<string | null> {
+  if (!parts[0].CONSOLE_HOST) return null;
+  const { startConsole } = await import("./server_console.ts");
+  return startConsole(...parts);
 }
 
 function createPipeline(

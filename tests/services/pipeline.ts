@@ -3,6 +3,7 @@ import { KnownDefinitions } from "../../src/events/definitions.ts";
 import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
+import type { ParkingPlace } from "../../src/pipeline/parking.ts";
 import { type ActionIntents, Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
 import type { JobIntake } from "../../src/pipeline/job_intake.ts";
 import type { PluginChains } from "../../src/pipeline/plugin_chains.ts";
@@ -59,6 +60,7 @@ export function createPipeline(
   deliveries: DeliveryIntents = NO_DELIVERIES,
   jobs: JobIntake | null = null,
   actions?: { readonly intents: ActionIntents; readonly rows: ActionRows },
+  parking: ParkingPlace | null = null,
 ): Pipeline {
   const definitions = new KnownDefinitions();
   const pipeline = new Pipeline(
@@ -70,6 +72,7 @@ export function createPipeline(
       definitions,
       actions: actions?.intents ?? { isWatched: () => false },
       jobs,
+      parking,
     },
     {
       writers: 3,

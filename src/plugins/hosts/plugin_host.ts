@@ -18,6 +18,7 @@ import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
+import type { Observer } from "../../telemetry/observer.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type {
   GivenUp,
@@ -38,12 +39,14 @@ import {
   readLogLines,
   readRefusedHost,
   readSetupReport,
+  type RefusedHost,
 } from "./host_reports.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
+import { RunReports } from "./run_reports.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
 import type { PluginSite } from "../site/site_client.ts";
 import { SiteRelay } from "../site/site_relay.ts";
@@ -84,6 +87,8 @@ export interface PluginHostParts {
   readonly site?: PluginSite;
   /** Told of each attempt to reach what was not granted. */
   readonly refused: (refusal: EgressRefusal) => void;
+  /** Told of what the plugin does. */
+  readonly observer?: Observer;
   /** Told when the code was loaded or a config's setup came to an end, one way or the other. */
   readonly settled?: () => void;
   /** Bounds how many processes start at once, over all plugins. */
@@ -118,6 +123,7 @@ export class PluginHost {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #jobs: JobQueue;
   readonly #watch: BreakerWatch;
+  readonly #runs: RunReports;
   readonly #site: SiteRelay;
   #process: HostProcess | null = null;
   #pass: EgressPass | null = null;
@@ -142,13 +148,14 @@ export class PluginHost {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
-    const messages = new PluginMessages(spec, parts.log, parts.reports);
+    const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
       messages.eventFailed(configId, texts[result.index] as Uint8Array, result)
     );
     this.#watch = new BreakerWatch(spec, options.taskTimeoutMs, { ...parts, messages });
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
+    this.#runs = new RunReports(spec, this.#configs, parts.observer);
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
   }
 
@@ -305,12 +312,11 @@ export class PluginHost {
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#messages.system(
-      "WARN",
-      `Plugin was refused to reach ${host}: ${reason}. ` +
-        `To allow it: paddock plugins grant ${this.spec.id} ${host}`,
-    );
+  sayRefused(host: string, { reason, remedy }: Pick<EgressRefusal, "reason" | "remedy">): void {
+    const allowing = "grant" in remedy
+      ? `To allow it: paddock plugins grant ${this.spec.id} ${remedy.grant}`
+      : `The bound is ${remedy.setting}`;
+    this.#messages.system("WARN", `Plugin was refused to reach ${host}: ${reason}. ${allowing}`);
   }
 
   /** Finishes what is in it, calls teardownPlugin and ends the process, within `patienceMs`. */
@@ -451,6 +457,9 @@ export class PluginHost {
           return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
           return this.#receiveRefused(readRefusedHost(payload));
+        case FrameType.Pong:
+          if (id > 0 && this.#hooks.noteEvent()) process.noteProgress();
+          return;
         case FrameType.TornDown:
           // Behind the results that wait for what the plugin asked for.
           return this.#afterCalls(process, () => this.#tornDown?.());
@@ -483,6 +492,7 @@ export class PluginHost {
     if (job.isComplete) {
       this.#crashes = 0;
       if (this.#setups.isSettled(job.configId)) this.#watch.finished(job);
+      this.#runs.finished(job);
     }
     this.#noteBusy();
     this.#pump();
@@ -494,6 +504,7 @@ export class PluginHost {
     this.#lastWork = performance.now();
     this.#process?.noteProgress();
     this.#messages.hookFailed(answer);
+    this.#runs.answered(answer);
     this.#noteBusy();
     this.#pump();
   }
@@ -512,9 +523,15 @@ export class PluginHost {
     });
   }
 
-  #receiveRefused(target: { readonly host: string; readonly port: number } | null): void {
-    if (target === null) return;
-    this.#parts.refused({ pluginId: this.spec.id, ...target, reason: "it was not granted" });
+  #receiveRefused(refused: RefusedHost | null): void {
+    if (refused === null) return;
+    const { host, port, isOverLimit } = refused;
+    const target = { pluginId: this.spec.id, host, port };
+    const reason = isOverLimit ? "too many requests at a time" : "it was not granted";
+    const remedy = isOverLimit
+      ? { setting: "PLUGIN_REQUESTS_IN_FLIGHT" }
+      : { grant: port > 0 ? `${host}:${port}` : host };
+    this.#parts.refused({ ...target, reason, remedy });
   }
 
   #receiveLoaded(report: LoadReport): void {
@@ -601,6 +618,7 @@ export class PluginHost {
     this.#hooks.crashed(reason);
     if (this.#stopped) return this.#jobs.unsend();
     this.#crashes++;
+    this.#runs.crashed();
     this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     this.#jobs.crashed(reason);

@@ -3,6 +3,8 @@
  * they do not. A person's events always go to the same one, in order.
  */
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
+import type { BreakerState } from "../breaker/breaker.ts";
+import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
@@ -97,6 +99,16 @@ export class PluginWorkers {
     return this.#hosts.flatMap(({ pid }) => pid === null ? [] : [pid]);
   }
 
+  /** Events whose results somebody waits for. */
+  get waitingEvents(): number {
+    return this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+  }
+
+  /** Of its breaker. */
+  state(now: number): BreakerState {
+    return this.#parts.breaker.state(now);
+  }
+
   /** Starts a process ahead of the first event. */
   start(): void {
     this.#first.start();
@@ -164,8 +176,8 @@ export class PluginWorkers {
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#first.sayRefused(host, reason);
+  sayRefused(host: string, refusal: Pick<EgressRefusal, "reason" | "remedy">): void {
+    this.#first.sayRefused(host, refusal);
   }
 
   /** To be called about once a second: the number of processes follows the work. */
@@ -198,7 +210,7 @@ export class PluginWorkers {
    * leave in order, so that the oldest would go on holding up the others.
    */
   #boundSlowLane(now: number, more: number): void {
-    const waiting = this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+    const waiting = this.waitingEvents;
     if (waiting === 0 || waiting + more <= this.#options.slowLaneEvents) return;
     if (this.#parts.breaker.state(now) !== "slow") return;
     const reason = `the plugin is in the slow lane and ${waiting} events waited for it`;

@@ -9,6 +9,7 @@ import deliveries from "./paddock/0007_deliveries.sql" with { type: "text" };
 import pluginSetupFailure from "./paddock/0025_plugin_setup_failure.sql" with { type: "text" };
 import actionHooks from "./paddock/0030_action_hooks.sql" with { type: "text" };
 import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: "text" };
+import parked from "./paddock/0036_parked.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending. */
@@ -28,4 +29,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 25, name: "plugin_setup_failure", sql: pluginSetupFailure },
   { id: 30, name: "action_hooks", sql: actionHooks },
   { id: 35, name: "dead_letter_kinds", sql: deadLetterKinds },
+  { id: 36, name: "parked", sql: parked },
 ];
