@@ -17,6 +17,16 @@ export const FRAME_HEADER_BYTES = 10;
 /** The largest frame that either side takes. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
+/** What the calls of one frame have together; one that has more is refused. */
+export const MAX_CALLS_BYTES = 2 * 1024 * 1024;
+
+/**
+ * By how much a plugin may let an event grow, and all events of one frame together. What it returns
+ * is parsed and stored by the server, whose memory and time it must not choose.
+ */
+export const MAX_EVENT_GROWTH_BYTES = 1024 * 1024;
+export const MAX_FRAME_GROWTH_BYTES = 8 * 1024 * 1024;
+
 /** What a frame is. Numbers below 100 go to the host, the others come from it. */
 export const FrameType = {
   /** JSON `LoadRequest`: once, the first frame. */

@@ -1,6 +1,6 @@
 /** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
 import { createCapture } from "./capture.ts";
-import { Calls, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
+import { Calls, flushFrames, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
   type ApiAnswer,
@@ -192,4 +192,7 @@ export function startWorker(access: NetworkAccess | null): void {
     writable: true,
     configurable: true,
   });
+  // Here the server's patience with Deno's own start ends, and the plugin's time begins.
+  sendFrame(encodeFrame(FrameType.Pong, 0));
+  flushFrames();
 }

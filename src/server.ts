@@ -8,14 +8,12 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
-import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
 import { ParkedSource } from "./sources/parked/parked_source.ts";
@@ -47,6 +45,8 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { startTelemetry } from "./server_telemetry.ts";
+import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -91,7 +91,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
 
-  const storage = await openStorage(config, "server");
+  const telemetry = startTelemetry(config, started);
+  const observer = telemetry.observers;
+  const storage = await openStorage(config, "server", observer);
   started.push("storage", () => storage.close());
   log.info`storage: ${storage.description}`;
   const { database } = storage;
@@ -126,13 +128,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const { chains, targets } = await startPlugins(
+  const hosts = await startPlugins(
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
     started,
   );
+  const { chains, targets } = hosts;
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -164,6 +167,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     chains,
     deliveries: targets,
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+    observer,
   });
 
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -197,22 +201,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
   }`;
 
-  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
-    name,
-    unavailable,
-    isNeeded,
-  });
-  const health = new Health([
-    part("store", () => pipeline.counters.storeUnavailable),
-    part("pipeline", () => pipelineTrouble(pipeline)),
-    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
-    part("deliveries", () => deliverer.unavailable),
-    part("scheduler", () => scheduler.unavailable),
-    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
-    part("geoip", () => geoip.unavailable, false),
-  ]);
-  health.start();
-  started.push("health", () => Promise.resolve(health.stop()));
+  const health = watchServer(config, telemetry, {
+    database,
+    pipeline,
+    consumers,
+    hosts,
+    jobs,
+    runner,
+    deliverer,
+    scheduler,
+    geoip,
+  }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -224,6 +223,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       },
     }),
     health: () => health.report(),
+    metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;

@@ -27,6 +27,7 @@ import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
+import type { Observer } from "./telemetry/observer.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { SetupFailures } from "./stores/postgres/setup_failures.ts";
@@ -57,6 +58,8 @@ export interface PluginDeliveries {
   readonly metrics: PluginMetrics;
   /** Who knows where addresses are. */
   readonly geoip: Locator;
+  /** Told of what plugins do. */
+  readonly observer: Observer;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -70,7 +73,7 @@ export async function startPlugins(
   const { database, redisUrl } = storage;
   const log = getLogger(["paddock", "plugins"]);
   const instanceId = randomUUID();
-  const pluginLog = new PluginLogWriter(database, instanceId);
+  const pluginLog = new PluginLogWriter(database, instanceId, deliveries.observer);
   started.push("plugin logs", () => pluginLog.close());
   const reports = new PluginReportWriter(
     database,
@@ -107,12 +110,13 @@ export async function startPlugins(
       storage: stores,
       jobs: new JobCalls(deliveries.jobs),
       metrics: new MetricCalls(deliveries.metrics),
-      geoip: new GeoIpCalls(deliveries.geoip),
+      geoip: new GeoIpCalls(deliveries.geoip, deliveries.observer),
       "posthog.capture": new CaptureCalls(deliveries.inbox),
     }),
     breakers,
     egress,
     refusals,
+    observer: deliveries.observer,
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));

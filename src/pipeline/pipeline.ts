@@ -4,6 +4,7 @@ import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
+import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
@@ -41,6 +42,7 @@ export interface PipelineParts {
   readonly actions: ActionIntents;
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
+  readonly observer?: Observer;
   /** Where events of slow teams wait; null where they wait in memory. */
   readonly parking: ParkingPlace | null;
 }
@@ -68,6 +70,7 @@ export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #options: PipelineOptions;
   readonly #queue = new WriteQueue();
+  readonly #observer: Observer;
   /** Each team's way through its plugins. */
   readonly lanes: Lanes;
   readonly #parking: Parking | null;
@@ -85,6 +88,7 @@ export class Pipeline {
   constructor(parts: PipelineParts, options: PipelineOptions) {
     this.#parts = parts;
     this.#options = options;
+    this.#observer = parts.observer ?? NOBODY;
     this.#parking = parts.parking === null ? null : new Parking(parts.parking);
     this.lanes = new Lanes(new Transform(parts.chains), this.#parking, options.maxEvents);
     this.#writers = Array.from(
@@ -129,10 +133,16 @@ export class Pipeline {
    * calls; the batch is acknowledged later, when every item is durable.
    */
   async accept(source: string, batch: ReceivedBatch): Promise<void> {
+    const { items } = batch;
+    const began = performance.now();
+    this.#observer.batchTaken(source, items.length, ageMs(items));
     const inFlight = new InFlightBatch(
       batch,
       (bytes) => this.#finished(bytes),
-      (finished) => this.#acknowledge(finished),
+      (finished) => {
+        this.#observer.batchDone(source, items.length, performance.now() - began);
+        this.#acknowledge(finished);
+      },
     );
     this.#batches.add(inFlight);
     this.counters.received += batch.items.length;
@@ -257,11 +267,14 @@ export class Pipeline {
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
-      const deadLetter = (error: unknown) => ({
-        ...deadLetterOf(source, decoded.item, error),
-        step: "write",
-        code: "PDK_ROW_REFUSED" as const,
-      });
+      const deadLetter = (error: unknown) => {
+        this.#observer.deadLettered(source, "PDK_ROW_REFUSED");
+        return {
+          ...deadLetterOf(source, decoded.item, error),
+          step: "write",
+          code: "PDK_ROW_REFUSED" as const,
+        };
+      };
       const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
@@ -298,6 +311,7 @@ export class Pipeline {
 
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
+    this.#observer.deadLettered(source, letter.code);
     this.#log.warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }
@@ -346,4 +360,11 @@ export class Pipeline {
     this.#acks.add(ack);
     ack.finally(() => this.#acks.delete(ack));
   }
+}
+
+/** How long ago the first event of a batch was received; 0 where that is not known. */
+function ageMs(items: readonly ReceivedItem[]): number {
+  const [first] = items;
+  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
+  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
 }

@@ -1,8 +1,9 @@
 /** Sends each team's events through its plugins, and keeps each team's events in order. */
+import { setImmediate } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import type { PluginEvent } from "../events/types.ts";
-import { MAX_NESTING, nestsDeeper } from "../events/nesting.ts";
+import { MAX_NESTING, nestsDeeper, textNestsDeeper } from "../events/nesting.ts";
 import { isObject } from "../events/person_properties.ts";
 import { MAX_DISTINCT_ID_LENGTH } from "./decode.ts";
 import type { ChainOutcome, PluginChains } from "./plugin_chains.ts";
@@ -13,6 +14,14 @@ export interface Transformed {
   readonly event: PluginEvent | null;
   readonly marks: PluginMarks | null;
 }
+
+const TOO_DEEP = `it nests deeper than ${MAX_NESTING} levels`;
+
+/** Characters of JSON that are parsed in one turn of the event loop. */
+const READ_AT_ONCE = 512 * 1024;
+
+/** Longer texts are looked through before they are parsed. */
+const LONG_TEXT = 64 * 1024;
 
 export class Transform {
   readonly #chains: PluginChains;
@@ -49,13 +58,19 @@ export class Transform {
       this.#log.error`plugins of team ${teamId} were passed by: ${errorMessage(error)}`;
       return results;
     }
-    indices.forEach((index, position) => {
+    let read = 0;
+    for (const [position, index] of indices.entries()) {
       const original = frame[index] as PluginEvent;
       const outcome = outcomes[position];
-      if (outcome !== undefined) {
-        results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+      if (outcome === undefined) continue;
+      read += outcome.json?.length ?? 0;
+      // What plugins return may be large: others have their turn in between.
+      if (read > READ_AT_ONCE) {
+        await setImmediate();
+        read = 0;
       }
-    });
+      results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+    }
     return results;
   }
 
@@ -65,6 +80,9 @@ export class Transform {
     const marks = succeeded.length + failed.length === 0 ? null : { succeeded, failed };
     if (outcome.json === input) return { event: original, marks };
     try {
+      if (outcome.json.length > LONG_TEXT && textNestsDeeper(outcome.json)) {
+        throw new Error(TOO_DEEP);
+      }
       return { event: checkedEvent(original, JSON.parse(outcome.json)), marks };
     } catch (error) {
       this.#log.warn`event ${original.uuid} left its plugins unusable: ${errorMessage(error)}`;
@@ -90,7 +108,7 @@ function checkedEvent(original: PluginEvent, returned: unknown): PluginEvent {
   if (properties !== undefined && properties !== null && !isObject(properties)) {
     throw new Error("'properties' is not an object");
   }
-  if (nestsDeeper(returned)) throw new Error(`it nests deeper than ${MAX_NESTING} levels`);
+  if (nestsDeeper(returned)) throw new Error(TOO_DEEP);
   return {
     ...returned,
     event,

@@ -9,6 +9,7 @@ import type {
   PluginError,
   SetupReport,
 } from "../../../plugins_runtime/frames.ts";
+import { MAX_NESTING, textNestsDeeper } from "../../events/nesting.ts";
 import { claimedError } from "../../../plugins_runtime/hook_frames.ts";
 
 /** Calls in one frame, at most; a worker keeps fewer. */
@@ -77,6 +78,7 @@ export function readRefusedHost(
 }
 
 function parse(payload: Uint8Array): unknown {
+  if (textNestsDeeper(payload)) throw new RangeError(`it nests deeper than ${MAX_NESTING} levels`);
   return JSON.parse(decoder.decode(payload));
 }
 

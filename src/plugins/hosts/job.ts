@@ -1,12 +1,17 @@
 /** Events of one config on their way through a plugin host, and what came back so far. */
 import {
   type EventResult,
+  MAX_EVENT_GROWTH_BYTES,
+  MAX_FRAME_GROWTH_BYTES,
   type PluginError,
   ResultStatus,
 } from "../../../plugins_runtime/frames.ts";
 
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
+
+/** A message and a stack, each character of which may take six. */
+const MAX_ERROR_BYTES = 64 * 1024;
 
 /** Crashes within one job after which its other events pass the plugin by. */
 const MAX_STRIKES = 3;
@@ -21,11 +26,15 @@ export class Job {
   sentAt = 0;
   /** Crashes that this job was the first in line for. */
   strikes = 0;
+  /** Events that failed in the plugin. */
+  failed = 0;
   /** Whether a call into the plugin did not come to an end. */
   hasTimedOut = false;
   readonly #results: (EventResult | undefined)[];
   readonly #done: (results: EventResult[] | null) => void;
   #missing: number;
+  /** Bytes that the events have more than they had. */
+  #growth = 0;
   #isHandedOn = false;
 
   /** @param done called once, with a result for every text, in order; with null where it was withdrawn */
@@ -62,10 +71,26 @@ export class Job {
   take(result: EventResult): boolean {
     const { index } = result;
     if (index >= this.texts.length || this.#results[index] !== undefined) return false;
-    this.#results[index] = result;
+    this.#results[index] = this.#bounded(result);
     this.#missing--;
     if (result.status === ResultStatus.TimedOut) this.hasTimedOut = true;
+    if (result.status === ResultStatus.Failed || result.status === ResultStatus.TimedOut) {
+      this.failed++;
+    }
     return true;
+  }
+
+  /** What may be believed of it: an error of a plugin's text, or an event, can be of any size. */
+  #bounded(result: EventResult): EventResult {
+    const { index, status, text } = result;
+    if (status === ResultStatus.Failed || status === ResultStatus.TimedOut) {
+      if (text.byteLength <= MAX_ERROR_BYTES) return result;
+      return { ...failure(index, { message: "an error that is too long" }), status };
+    }
+    const growth = text.byteLength - (this.texts[index]?.byteLength ?? 0);
+    if (growth > 0) this.#growth += growth;
+    if (growth <= MAX_EVENT_GROWTH_BYTES && this.#growth <= MAX_FRAME_GROWTH_BYTES) return result;
+    return failure(index, { message: `the returned event has ${text.byteLength} bytes` });
   }
 
   /**

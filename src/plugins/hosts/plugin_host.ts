@@ -18,6 +18,7 @@ import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
+import type { Observer } from "../../telemetry/observer.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type {
   GivenUp,
@@ -44,6 +45,7 @@ import { JobQueue } from "./job_queue.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
+import { RunReports } from "./run_reports.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
 import type { PluginSite } from "../site/site_client.ts";
 import { SiteRelay } from "../site/site_relay.ts";
@@ -84,6 +86,8 @@ export interface PluginHostParts {
   readonly site?: PluginSite;
   /** Told of each attempt to reach what was not granted. */
   readonly refused: (refusal: EgressRefusal) => void;
+  /** Told of what the plugin does. */
+  readonly observer?: Observer;
   /** Told when the code was loaded or a config's setup came to an end, one way or the other. */
   readonly settled?: () => void;
   /** Bounds how many processes start at once, over all plugins. */
@@ -118,6 +122,7 @@ export class PluginHost {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #jobs: JobQueue;
   readonly #watch: BreakerWatch;
+  readonly #runs: RunReports;
   readonly #site: SiteRelay;
   #process: HostProcess | null = null;
   #pass: EgressPass | null = null;
@@ -142,13 +147,14 @@ export class PluginHost {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
-    const messages = new PluginMessages(spec, parts.log, parts.reports);
+    const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
       messages.eventFailed(configId, texts[result.index] as Uint8Array, result)
     );
     this.#watch = new BreakerWatch(spec, options.taskTimeoutMs, { ...parts, messages });
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
+    this.#runs = new RunReports(spec, this.#configs, parts.observer);
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
   }
 
@@ -451,6 +457,9 @@ export class PluginHost {
           return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
           return this.#receiveRefused(readRefusedHost(payload));
+        case FrameType.Pong:
+          if (id > 0 && this.#hooks.noteEvent()) process.noteProgress();
+          return;
         case FrameType.TornDown:
           // Behind the results that wait for what the plugin asked for.
           return this.#afterCalls(process, () => this.#tornDown?.());
@@ -483,6 +492,7 @@ export class PluginHost {
     if (job.isComplete) {
       this.#crashes = 0;
       if (this.#setups.isSettled(job.configId)) this.#watch.finished(job);
+      this.#runs.finished(job);
     }
     this.#noteBusy();
     this.#pump();
@@ -494,6 +504,7 @@ export class PluginHost {
     this.#lastWork = performance.now();
     this.#process?.noteProgress();
     this.#messages.hookFailed(answer);
+    this.#runs.answered(answer);
     this.#noteBusy();
     this.#pump();
   }
@@ -601,6 +612,7 @@ export class PluginHost {
     this.#hooks.crashed(reason);
     if (this.#stopped) return this.#jobs.unsend();
     this.#crashes++;
+    this.#runs.crashed();
     this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     this.#jobs.crashed(reason);

@@ -92,6 +92,7 @@ export class PluginHosts {
 
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
   refused(refusal: EgressRefusal): void {
+    this.#parts.observer?.pluginRefused(refusal);
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
     for (const host of this.#hosts.values()) {

@@ -3,6 +3,7 @@
  * they do not. A person's events always go to the same one, in order.
  */
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
+import type { BreakerState } from "../breaker/breaker.ts";
 import type { PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
@@ -95,6 +96,16 @@ export class PluginWorkers {
   /** Of all that run and get events. */
   get pids(): readonly number[] {
     return this.#hosts.flatMap(({ pid }) => pid === null ? [] : [pid]);
+  }
+
+  /** Events whose results somebody waits for. */
+  get waitingEvents(): number {
+    return this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+  }
+
+  /** Of its breaker. */
+  state(now: number): BreakerState {
+    return this.#parts.breaker.state(now);
   }
 
   /** Starts a process ahead of the first event. */
@@ -198,7 +209,7 @@ export class PluginWorkers {
    * leave in order, so that the oldest would go on holding up the others.
    */
   #boundSlowLane(now: number, more: number): void {
-    const waiting = this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+    const waiting = this.waitingEvents;
     if (waiting === 0 || waiting + more <= this.#options.slowLaneEvents) return;
     if (this.#parts.breaker.state(now) !== "slow") return;
     const reason = `the plugin is in the slow lane and ${waiting} events waited for it`;

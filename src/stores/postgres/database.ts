@@ -2,6 +2,8 @@
 import pg from "pg";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { QueryTags } from "./query_tag.ts";
 
 /** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
 export interface Statement {
@@ -25,11 +27,21 @@ export interface DatabaseOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Told of every statement. */
+  readonly observer?: Observer;
   /**
    * A statement without an answer for so long has failed, and its connection is given up: behind a
    * network that swallows packets it would wait for ever. 0, the default, waits.
    */
   readonly timeoutMs?: number;
+}
+
+/** Connections now. */
+export interface PoolUse {
+  readonly open: number;
+  readonly idle: number;
+  /** Queries that wait for one. */
+  readonly waiting: number;
 }
 
 /**
@@ -54,10 +66,13 @@ export function isTransient(error: unknown): boolean {
 export class Database implements Queryable {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
+  readonly #observer: Observer;
+  readonly #tags = new QueryTags();
   readonly #log = getLogger(["paddock", "postgres"]);
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#observer = options.observer ?? NOBODY;
     this.#pool = new pg.Pool({
       connectionString: options.connectionString,
       max: options.max,
@@ -72,9 +87,14 @@ export class Database implements Queryable {
     this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
+  get poolUse(): PoolUse {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { open: totalCount, idle: idleCount, waiting: waitingCount };
+  }
+
   async query<Row>(statement: string | Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return await run<Row>(this.#pool, statement, values, this.#options.timeoutMs);
+      return await this.#run<Row>(this.#pool, statement, values, this.#options.timeoutMs);
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -90,6 +110,7 @@ export class Database implements Queryable {
     patience: "prompt" | "patient" = "prompt",
   ): Promise<T> {
     const timeoutMs = patience === "prompt" ? this.#options.timeoutMs : 0;
+    const began = performance.now();
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();
@@ -98,11 +119,11 @@ export class Database implements Queryable {
     }
     let broken: Error | undefined;
     try {
-      await run(client, patience === "prompt" ? BEGIN : "BEGIN", undefined, timeoutMs);
+      await this.#run(client, patience === "prompt" ? BEGIN : "BEGIN", undefined, timeoutMs);
       const result = await work({
-        query: (statement, values = []) => run(client, statement, values, timeoutMs),
+        query: (statement, values = []) => this.#run(client, statement, values, timeoutMs),
       });
-      await run(client, "COMMIT", undefined, timeoutMs);
+      await this.#run(client, "COMMIT", undefined, timeoutMs);
       return result;
     } catch (error) {
       const failure = asUnavailable(error);
@@ -111,7 +132,7 @@ export class Database implements Queryable {
         broken = failure;
       } else {
         try {
-          await run(client, "ROLLBACK", undefined, timeoutMs);
+          await this.#run(client, "ROLLBACK", undefined, timeoutMs);
         } catch (rollbackError) {
           broken = new Error(errorMessage(rollbackError));
         }
@@ -119,6 +140,7 @@ export class Database implements Queryable {
       throw failure;
     } finally {
       client.release(broken);
+      this.#observer.transacted(performance.now() - began);
     }
   }
 
@@ -148,6 +170,24 @@ export class Database implements Queryable {
   /** Waits for the queries under way and closes every connection. */
   async close(): Promise<void> {
     await this.#pool.end();
+  }
+
+  async #run<Row>(
+    target: pg.Pool | pg.PoolClient,
+    statement: string | Statement,
+    values: readonly unknown[] | undefined,
+    timeoutMs?: number,
+  ): Promise<Row[]> {
+    const began = performance.now();
+    let failed = true;
+    try {
+      const rows = await run<Row>(target, statement, values, timeoutMs);
+      failed = false;
+      return rows;
+    } finally {
+      const tag = this.#tags.of(typeof statement === "string" ? statement : statement.text);
+      this.#observer.queried("postgres", tag, performance.now() - began, failed);
+    }
   }
 }
 

@@ -3,8 +3,11 @@ import type { Database, Queryable } from "./database.ts";
 
 /** A project: what PostHog calls a team. */
 export interface Project {
+  /** A uuid. */
   readonly organizationId: string;
+  /** The number by which events and plugins name it. */
   readonly teamId: number;
+  /** What senders of events show. */
   readonly apiToken: string;
 }
 
