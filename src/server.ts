@@ -48,6 +48,7 @@ import { startPlugins } from "./server_plugins.ts";
 import { startTelemetry } from "./server_telemetry.ts";
 import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
+import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
 
 /** A running server. */
@@ -74,19 +75,28 @@ const PARTITION_CHECK_MS = 3_600_000;
 
 /**
  * Starts a server.
+ * @param secrets kept in step with the secrets in plugins' configs, so that the caller's log can mask
+ *   them as everything does that the server stores
  * @throws PaddockError when a store is away or a setting cannot be used; what was started is stopped
  */
-export async function startServer(config: Config): Promise<Server> {
+export async function startServer(
+  config: Config,
+  secrets: SecretValues = new SecretValues(),
+): Promise<Server> {
   const started = new StopStack();
   try {
-    return await start(config, started);
+    return await start(config, secrets, started);
   } catch (error) {
     await started.stopAll(10_000);
     throw error;
   }
 }
 
-async function start(config: Config, started: StopStack): Promise<Server> {
+async function start(
+  config: Config,
+  secrets: SecretValues,
+  started: StopStack,
+): Promise<Server> {
   const log = getLogger(["paddock", "server"]);
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
@@ -120,7 +130,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   });
   await presence.start();
   started.push("presence", () => presence.stop());
-  const jobs = openJobs(config, storage, started);
+  const jobs = openJobs(config, storage, secrets.mask, started);
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
@@ -132,7 +142,16 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
+    {
+      serverId: presence.id,
+      cursors,
+      jobs: jobs?.quota ?? null,
+      inbox,
+      metrics,
+      geoip,
+      secrets,
+      observer,
+    },
     started,
   );
   const { chains, targets } = hosts;
@@ -161,7 +180,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-  const pipeline = createPipeline(config, storage, outbox, actions, {
+  const pipeline = createPipeline(config, storage, outbox, actions, secrets, {
     parking,
     teams,
     chains,
@@ -254,6 +273,7 @@ function createPipeline(
   storage: Storage,
   outbox: PostgresOutbox,
   actions: StartedActions,
+  secrets: SecretValues,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
@@ -262,7 +282,7 @@ function createPipeline(
     database,
     fold: foldPersons,
     newUuid: timeUuid,
-    deadLetters: new DeadLetters(),
+    deadLetters: new DeadLetters(secrets.mask),
     outbox,
     output: new EventRows(),
     groupTypes: new GroupTypes(database),

@@ -1,6 +1,8 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
 import { startServer } from "../server.ts";
+import { configureLogging } from "../telemetry/log.ts";
+import { SecretValues } from "../telemetry/secret_values.ts";
 
 /** How long a server that did nothing may take to stop. */
 const STALE_STOP_MS = 60_000;
@@ -10,6 +12,12 @@ const STALE_STOP_MS = 60_000;
  * it did nothing for too long.
  */
 export async function serve(config: Config): Promise<number> {
+  const secrets = new SecretValues();
+  await configureLogging({
+    level: config.LOG_LEVEL,
+    format: config.LOG_FORMAT,
+    mask: secrets.mask,
+  });
   const log = getLogger(["paddock", "server"]);
   const stopped = Promise.withResolvers<void>();
   let signals = 0;
@@ -29,7 +37,7 @@ export async function serve(config: Config): Promise<number> {
   const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
-    const server = await startServer(config);
+    const server = await startServer(config, secrets);
     hurry = () => server.hurry();
     if (server.firstProject !== null) announce(server.firstProject.apiToken, server.address);
     const idleMs = await Promise.race([stopped.promise, server.stale]);

@@ -1,10 +1,13 @@
 /** Where log lines go. Parts log with `getLogger(["paddock", part])` and know nothing of this. */
 import { inspect } from "node:util";
 import { configure, getAnsiColorFormatter, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { type Mask, NO_MASK } from "./secret_values.ts";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "log" | "warn" | "error" | "none";
   readonly format: "auto" | "pretty" | "json";
+  /** What no line may show. */
+  readonly mask?: Mask;
 }
 
 const LEVELS: Record<LogOptions["level"], LogLevel | null> = {
@@ -19,13 +22,14 @@ const LEVELS: Record<LogOptions["level"], LogLevel | null> = {
 
 /** Sends all lines to standard error, so that a command's own output stays clean. */
 export async function configureLogging(options: LogOptions): Promise<void> {
+  const { mask = NO_MASK } = options;
   const pretty = options.format === "pretty" ||
     options.format === "auto" && Deno.stderr.isTerminal();
   const format = pretty ? prettyFormatter() : jsonLine;
   await configure({
     reset: true,
     sinks: {
-      console: (record: LogRecord) => console.error(format(record).trimEnd()),
+      console: (record: LogRecord) => console.error(mask(format(record).trimEnd())),
     },
     loggers: [
       { category: "paddock", lowestLevel: LEVELS[options.level], sinks: ["console"] },
