@@ -45,6 +45,7 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { watchPlugins } from "./server_plugin_watch.ts";
 import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
 import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
@@ -138,6 +139,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     started,
   );
   const { chains, targets } = hosts;
+  await watchPlugins(config, storage, { hosts, observers: observer, notifications }, started);
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {

@@ -311,6 +311,12 @@ export const SETTINGS = {
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
   ),
+  PLUGIN_WATCH: choice(
+    "Plugins",
+    "reload",
+    ["off", "reload", "print"],
+    "What is done when a file of a 'file:' plugin is saved: nothing, or it is in force at once; 'print' also shows logs and changed events in the server's own log.",
+  ),
   NPM_CONFIG_REGISTRY: text(
     "Plugins",
     "https://registry.npmjs.org",
