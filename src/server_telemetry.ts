@@ -1,7 +1,9 @@
 /** The part of the composition root that lets others see what the server does. */
 import type { Config } from "./config/config.ts";
 import type { StopStack } from "./stop_stack.ts";
+import type { Teams } from "./stores/postgres/teams.ts";
 import { watchEventLoop } from "./telemetry/event_loop.ts";
+import { InternalMetrics, type InternalMetricsParts } from "./telemetry/internal_metrics.ts";
 import { Metrics } from "./telemetry/metrics.ts";
 import { Observers } from "./telemetry/observer.ts";
 import { StatsD } from "./telemetry/statsd.ts";
@@ -33,4 +35,21 @@ export function startTelemetry(config: Config, started: StopStack): Telemetry {
   const stopWatching = watchEventLoop(observers);
   started.push("event loop", () => Promise.resolve(stopWatching()));
   return { observers, metrics, statsd };
+}
+
+/** Where CAPTURE_INTERNAL_METRICS asks for it. */
+export function captureInternalMetrics(
+  config: Config,
+  { observers }: Telemetry,
+  parts: { readonly inbox: InternalMetricsParts["inbox"]; readonly teams: Teams },
+  started: StopStack,
+): void {
+  if (!config.CAPTURE_INTERNAL_METRICS) return;
+  const metrics = new InternalMetrics({
+    inbox: parts.inbox,
+    teamId: () => parts.teams.forInternalMetrics(),
+  });
+  observers.add(metrics);
+  metrics.start();
+  started.push("internal metrics", () => metrics.stop());
 }

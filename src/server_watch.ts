@@ -13,6 +13,9 @@ import type { Database } from "./stores/postgres/database.ts";
 import { registerServerMetrics } from "./telemetry/server_metrics.ts";
 import { VERSION } from "./version.ts";
 
+/** How often StatsD is told of plugins' processes, as the server before told of its threads. */
+const POOL_STATS_MS = 10_000;
+
 /** A part that says why it is not well, or null. */
 interface Sayer {
   readonly unavailable: string | null;
@@ -34,7 +37,7 @@ export interface ServerParts {
 /** Begins to watch. What is started is put on `started`. */
 export function watchServer(
   config: Config,
-  { metrics }: Telemetry,
+  { metrics, statsd }: Telemetry,
   parts: ServerParts,
   started: StopStack,
 ): Health {
@@ -56,6 +59,15 @@ export function watchServer(
     poolUse: () => database.poolUse,
     health: () => health.report().parts,
   });
+  if (statsd !== null) {
+    const timer = setInterval(() => {
+      statsd.pool({
+        threads: hosts.hosts.reduce((sum, { pids }) => sum + pids.length, 0),
+        queueSize: hosts.hosts.reduce((sum, { waitingEvents }) => sum + waitingEvents, 0),
+      });
+    }, POOL_STATS_MS);
+    started.push("pool stats", () => Promise.resolve(clearInterval(timer)));
+  }
   return health;
 }
 

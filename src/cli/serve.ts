@@ -1,8 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
 import { startServer } from "../server.ts";
-import { configureLogging } from "../telemetry/log.ts";
-import { SecretValues } from "../telemetry/secret_values.ts";
+import type { SecretValues } from "../telemetry/secret_values.ts";
 
 /** How long a server that did nothing may take to stop. */
 const STALE_STOP_MS = 60_000;
@@ -10,14 +9,9 @@ const STALE_STOP_MS = 60_000;
 /**
  * Runs a server until a signal. Resolves with the exit code: 1 where it is to be started again, as
  * it did nothing for too long.
+ * @param secrets what the log is not to show; kept in step by the server
  */
-export async function serve(config: Config): Promise<number> {
-  const secrets = new SecretValues();
-  await configureLogging({
-    level: config.LOG_LEVEL,
-    format: config.LOG_FORMAT,
-    mask: secrets.mask,
-  });
+export async function serve(config: Config, secrets: SecretValues): Promise<number> {
   const log = getLogger(["paddock", "server"]);
   const stopped = Promise.withResolvers<void>();
   let signals = 0;

@@ -6,6 +6,7 @@
  */
 import { getLogger } from "@logtape/logtape";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
+import { at, here, type TracePlace } from "../telemetry/tracing.ts";
 import type { Parking } from "./parking.ts";
 import type { Transform, Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -27,6 +28,7 @@ interface Frame {
   readonly offset: number;
   readonly count: number;
   readonly since: number;
+  readonly place: TracePlace;
 }
 
 interface Lane {
@@ -103,7 +105,7 @@ export class Lanes {
     const lane = this.#lane(teamId);
     for (let offset = 0; offset < events.length; offset += FRAME_EVENTS) {
       const count = Math.min(FRAME_EVENTS, events.length - offset);
-      const frame = { load, offset, count, since: now };
+      const frame = { load, offset, count, since: now, place: here() };
       if (lane.isSlow && !wasParked) this.#park(lane, frame);
       else lane.waiting.push(frame);
     }
@@ -136,7 +138,10 @@ export class Lanes {
     if (lane === undefined || !lane.isSlow || lane.serial !== serial || lane.parking > 0) return;
     lane.isSlow = false;
     this.#slowLanes--;
-    if (serial > 0) this.#log.info`team ${teamId} keeps up again: nothing of it is parked any more`;
+    if (serial > 0) {
+      this.#log.with({ team: teamId })
+        .info`team ${teamId} keeps up again: nothing of it is parked any more`;
+    }
     this.#forgetIdle(lane);
   }
 
@@ -169,10 +174,11 @@ export class Lanes {
     }
   }
 
-  #send(lane: Lane, { load, offset, count }: Frame): void {
+  #send(lane: Lane, { load, offset, count, place }: Frame): void {
     lane.active += count;
     // Started before the earlier frame is through: the chain keeps order per plugin by itself.
-    const started = this.#transform.run(lane.teamId, load.events.slice(offset, offset + count));
+    const events = load.events.slice(offset, offset + count);
+    const started = at(place, () => this.#transform.run(lane.teamId, events));
     const before = lane.tail;
     lane.tail = (async () => {
       const results = await started;
@@ -190,7 +196,7 @@ export class Lanes {
     for (const lane of this.#lanes.values()) {
       const [first] = lane.waiting;
       if (lane.isSlow || first === undefined || now - first.since < patience) continue;
-      this.#log
+      this.#log.with({ team: lane.teamId })
         .warn`team ${lane.teamId} has slow plugins: its events are parked in Postgres until they have room`;
       this.#slowDown(lane);
     }

@@ -5,6 +5,7 @@ import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { NOBODY, type Observer } from "../telemetry/observer.ts";
+import { type BatchTrace, here, traceBatch } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
@@ -132,7 +133,12 @@ export class Pipeline {
    * Takes a batch in. Resolves when all of it is decoded and on its way, which keeps the order of
    * calls; the batch is acknowledged later, when every item is durable.
    */
-  async accept(source: string, batch: ReceivedBatch): Promise<void> {
+  accept(source: string, batch: ReceivedBatch): Promise<void> {
+    const trace = traceBatch(source, batch.items.length);
+    return trace.run(() => this.#accept(source, batch, trace));
+  }
+
+  async #accept(source: string, batch: ReceivedBatch, trace: BatchTrace): Promise<void> {
     const { items } = batch;
     const began = performance.now();
     this.#observer.batchTaken(source, items.length, ageMs(items));
@@ -141,6 +147,7 @@ export class Pipeline {
       (bytes) => this.#finished(bytes),
       (finished) => {
         this.#observer.batchDone(source, items.length, performance.now() - began);
+        trace.end();
         this.#acknowledge(finished);
       },
     );
@@ -225,6 +232,7 @@ export class Pipeline {
       );
       return;
     }
+    const place = here();
     this.lanes.enter({
       teamId,
       events: events.map(({ event }) => event),
@@ -235,7 +243,7 @@ export class Pipeline {
           const decoded = events[offset + position] as Decoded;
           const done = () => inFlight.finish(decoded.index);
           const item = this.#writeItem(source, decoded, result, team, done);
-          if (item !== null) items.push(item);
+          if (item !== null) items.push({ ...item, place });
         });
         this.#queue.push(items);
       },
@@ -312,7 +320,8 @@ export class Pipeline {
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
     this.#observer.deadLettered(source, letter.code);
-    this.#log.warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
+    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      .warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }
 

@@ -55,7 +55,8 @@ export class Transform {
     try {
       outcomes = inputs.length === 0 ? [] : await this.#chains.run(teamId, inputs);
     } catch (error) {
-      this.#log.error`plugins of team ${teamId} were passed by: ${errorMessage(error)}`;
+      const uuids = inputs.map(({ uuid }) => uuid);
+      this.#log.with({ team: teamId, uuids }).error`plugins were passed by: ${errorMessage(error)}`;
       return results;
     }
     let read = 0;
@@ -85,7 +86,8 @@ export class Transform {
       }
       return { event: checkedEvent(original, JSON.parse(outcome.json)), marks };
     } catch (error) {
-      this.#log.warn`event ${original.uuid} left its plugins unusable: ${errorMessage(error)}`;
+      this.#log.with({ uuid: original.uuid, team: original.team_id })
+        .warn`an event left its plugins unusable: ${errorMessage(error)}`;
       return { event: original, marks: { succeeded: [], failed: [...succeeded, ...failed] } };
     }
   }

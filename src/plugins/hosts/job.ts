@@ -6,6 +6,7 @@ import {
   type PluginError,
   ResultStatus,
 } from "../../../plugins_runtime/frames.ts";
+import { here } from "../../telemetry/tracing.ts";
 
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
@@ -24,6 +25,8 @@ export class Job {
   /** Of the monotonic clock: when it came, and when it was last given to the process. */
   readonly addedAt = performance.now();
   sentAt = 0;
+  /** Where it was asked for. */
+  readonly place = here();
   /** Crashes that this job was the first in line for. */
   strikes = 0;
   /** Events that failed in the plugin. */

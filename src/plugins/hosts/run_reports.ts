@@ -1,5 +1,6 @@
 /** Tells whoever counts it how long a plugin's work waited and took. */
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { traceDone } from "../../telemetry/tracing.ts";
 import type { PluginConfig, PluginSpec } from "../types.ts";
 import type { AnsweredCall } from "./hook_calls.ts";
 import type { Job } from "./job.ts";
@@ -21,7 +22,7 @@ export class RunReports {
   }
 
   /** A frame of events came to its end. A process works on one after the other. */
-  finished({ configId, texts, addedAt, sentAt, failed }: Job): void {
+  finished({ configId, texts, addedAt, sentAt, failed, place }: Job): void {
     const now = performance.now();
     const began = Math.max(sentAt, this.#lastDone);
     this.#lastDone = now;
@@ -36,6 +37,16 @@ export class RunReports {
       runMs: now - began,
       failed,
     });
+    const { plugin, pluginId } = this.#plugin;
+    const attributes = {
+      "paddock.plugin": plugin,
+      "paddock.plugin_id": pluginId,
+      "paddock.config": configId,
+      "paddock.events": texts.length,
+      "paddock.failed": failed,
+      "paddock.wait_ms": Math.round(began - addedAt),
+    };
+    traceDone("processEvent", attributes, began, [place]);
   }
 
   /** A function that does not change events came to its end. */

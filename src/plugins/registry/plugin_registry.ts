@@ -179,7 +179,9 @@ export class PluginRegistry {
     const hosts = closed.map((host) => host.includes("{") ? `'${host}'` : host).join(" ");
     const message = `Plugin asks to reach ${closed.join(", ")} and may not. ` +
       `To allow it: paddock plugins grant ${config.pluginId} ${hosts}`;
-    if (this.#say(config, message, "WARN")) this.#log.warn`plugin ${config.pluginId}: ${message}`;
+    if (!this.#say(config, message, "WARN")) return;
+    const { pluginId: plugin, id, teamId: team } = config;
+    this.#log.with({ plugin, config: id, team }).warn`plugin ${plugin}: ${message}`;
   }
 
   /** A config without a team is a mistake of whoever wrote it: it could not see any event. */
