@@ -26,7 +26,7 @@ import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { EventRows } from "./stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
@@ -37,6 +37,7 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -116,7 +117,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const kafka = startKafka(config, {
+    database,
+    serverId: presence.id,
+    tooLarge: postgresInbox,
+  }, started);
+  const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
@@ -145,7 +151,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, outbox, {
+  const pipeline = createPipeline(config, storage, outbox, kafka?.output ?? new EventRows(), {
     teams,
     chains,
     deliveries: targets,
@@ -159,7 +165,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
   );
-  const sources: Source[] = [queue];
+  const sources: Source[] = kafka === null ? [queue] : [kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -176,6 +182,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
+    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
@@ -189,6 +196,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     part("store", () => pipeline.counters.storeUnavailable),
     part("pipeline", () => pipelineTrouble(pipeline)),
     ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
+    ...(kafka === null ? [] : [part("kafka", () => kafka.unavailable)]),
     part("deliveries", () => deliverer.unavailable),
     part("scheduler", () => scheduler.unavailable),
     ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
@@ -216,7 +224,10 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   return {
     address: http.address,
     firstProject,
-    hurry: () => hurry.abort(),
+    hurry: () => {
+      hurry.abort();
+      kafka?.waitAtMost(0);
+    },
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);
@@ -230,6 +241,7 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
+  output: EventOutput,
   parts: Omit<PipelineParts, "store" | "definitions">,
 ): Pipeline {
   const { database } = storage;
@@ -240,7 +252,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     ensurePartitions: () =>

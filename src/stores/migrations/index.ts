@@ -7,6 +7,7 @@ import pluginState from "./paddock/0005_plugin_state.sql" with { type: "text" };
 import pluginRefusal from "./paddock/0006_plugin_refusal.sql" with { type: "text" };
 import deliveries from "./paddock/0007_deliveries.sql" with { type: "text" };
 import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: "text" };
+import kafkaOutbox from "./paddock/0050_kafka_outbox.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending. */
@@ -24,4 +25,5 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 6, name: "plugin_refusal", sql: pluginRefusal },
   { id: 7, name: "deliveries", sql: deliveries },
   { id: 35, name: "dead_letter_kinds", sql: deadLetterKinds },
+  { id: 50, name: "kafka_outbox", sql: kafkaOutbox },
 ];
