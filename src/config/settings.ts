@@ -441,6 +441,12 @@ export const SETTINGS = {
     "",
     "Brokers as ClickHouse reaches them, for the tables that --migrate makes; empty is KAFKA_HOSTS.",
   ),
+  CLICKHOUSE_KAFKA_FLUSH_MS: number(
+    "ClickHouse",
+    0,
+    "How long the tables that --migrate makes gather messages before they are rows; 0 is ClickHouse's default (7500).",
+    { min: 0, integer: true },
+  ),
   JOB_QUEUES: list("Jobs", ["graphile"], "Job queues, in the order in which they are tried."),
   JOB_QUEUE_GRAPHILE_URL: text(
     "Jobs",

@@ -27,6 +27,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Servi
   const packages = await chdbPackages();
   await Deno.mkdir(directory, { recursive: true });
   await Deno.copyFile(SCHEMA, `${directory}/events.proto`);
+  await Deno.writeTextFile(`${directory}/config.xml`, CONFIG);
   const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const logFile = `${directory}/clickhouse.log`;
   return await startService({
@@ -44,7 +45,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Servi
         ...["run", "--quiet", "--no-config", "--no-lock", "--allow-all", FRONT],
         JSON.stringify({ packages, port, data: `${directory}/data`, tls }),
       ],
-      // The engine looks for schemas where it is started.
+      // The engine looks for its configuration, and for schemas, where it is started.
       cwd: directory,
       stdin: "null",
       stdout: "null",
@@ -73,3 +74,9 @@ async function chdbPackages(): Promise<string> {
   });
   return folder;
 }
+
+/** Topics are read side by side, as a server does, and not in turns. */
+const CONFIG = `<clickhouse>
+  <background_message_broker_schedule_pool_size>32</background_message_broker_schedule_pool_size>
+</clickhouse>
+`;

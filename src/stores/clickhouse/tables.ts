@@ -11,6 +11,8 @@ export interface TablePlace {
   readonly brokers: string;
   /** In front of every topic's name. */
   readonly topicPrefix: string;
+  /** How long messages are gathered; 0 is ClickHouse's default. */
+  readonly flushMs: number;
 }
 
 interface IngestedTable {
@@ -187,7 +189,7 @@ export function tableStatements(place: TablePlace): string[] {
 
 function ingestedTableStatements(table: IngestedTable, place: TablePlace): string[] {
   const { name, topic, columns, computed = [], targetColumns = columns } = table;
-  const { brokers, topicPrefix } = place;
+  const { brokers, topicPrefix, flushMs } = place;
   const prefix = quotedName(place.database);
   const selected = table.selected ?? columns.map((column) => column.split(" ")[0] ?? "");
   const virtual = ["_timestamp DateTime", "_offset UInt64"];
@@ -201,7 +203,7 @@ function ingestedTableStatements(table: IngestedTable, place: TablePlace): strin
       kafka_broker_list = ${quotedText(brokers)},
       kafka_topic_list = ${quotedText(topicPrefix + topic)},
       kafka_group_name = ${quotedText(`${topicPrefix}group1`)},
-      ${table.reads ?? JSON_ROWS}`,
+      ${table.reads ?? JSON_ROWS}${flushMs > 0 ? `, kafka_flush_interval_ms = ${flushMs}` : ""}`,
     `CREATE MATERIALIZED VIEW IF NOT EXISTS ${prefix}.${name}_mv TO ${prefix}.${name} AS
     SELECT ${[...selected, "_timestamp", "_offset"].join(", ")} FROM ${prefix}.kafka_${name}`,
   ];

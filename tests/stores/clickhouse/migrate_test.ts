@@ -9,7 +9,12 @@ import { freePort } from "../../services/free_port.ts";
 Deno.test("ClickHouse's tables are made once, and a second run changes nothing", async () => {
   await using test = await createTestClickHouse();
   const { clickhouse, database } = test;
-  const place = { database, brokers: await demandService("kafka"), topicPrefix: `${database}-` };
+  const place = {
+    database,
+    brokers: await demandService("kafka"),
+    topicPrefix: `${database}-`,
+    flushMs: 0,
+  };
   const first = await migrateClickHouse(clickhouse, place);
   assert.deepEqual(first, { applied: ["tables"], missingSchema: null });
   const engines = async () =>
