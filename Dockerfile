@@ -2,7 +2,7 @@
 FROM denoland/deno:2.9.6 AS dependencies
 WORKDIR /paddock
 COPY deno.json deno.lock ./
-COPY main.ts mod.ts ./
+COPY main.ts mod.ts LICENSE THIRD_PARTY_NOTICES.md ./
 COPY src src
 COPY plugins_runtime plugins_runtime
 # Everything the server imports, as the lock has it; later starts need no network.
@@ -20,4 +20,5 @@ VOLUME /var/lib/paddock
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
   CMD ["deno", "run", "--quiet", "--frozen", "-P=server", "main.ts", "--healthcheck"]
-ENTRYPOINT ["deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=8", "main.ts"]
+# The image's tini reaps the processes that plugins ran in, and hands signals on.
+ENTRYPOINT ["/tini", "--", "deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=8", "main.ts"]

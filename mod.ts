@@ -11,8 +11,19 @@
  * @module
  */
 export { type Config, type Environment, loadConfig } from "./src/config/config.ts";
-export { type SettingName, SETTINGS } from "./src/config/settings.ts";
+export type {
+  BooleanSetting,
+  ChoiceSetting,
+  ListSetting,
+  NumberSetting,
+  Setting,
+  SettingCommon,
+  TextSetting,
+  ValueOf,
+} from "./src/config/setting.ts";
+export { type SettingName, SETTINGS, type Settings } from "./src/config/settings.ts";
 export { ERROR_CODES, type ErrorCode, type ErrorKind, PaddockError } from "./src/errors.ts";
-export type { JsonObject, PluginEvent } from "./src/events/types.ts";
+export type * from "./types.ts";
 export { type Server, startServer } from "./src/server.ts";
+export type { Project } from "./src/stores/postgres/first_project.ts";
 export { VERSION } from "./src/version.ts";

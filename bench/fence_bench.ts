@@ -71,7 +71,7 @@ function startHost(ofSpec = spec): PluginHost {
     instanceId: "bench",
   }, {
     log: { write: () => {} },
-    reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+    reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     api: { call: () => Promise.resolve([]) },
     breaker: new Breaker(),
     starts: pLimit(4),

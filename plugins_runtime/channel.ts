@@ -5,7 +5,7 @@ import {
   encodeFrame,
   FrameType,
   type LogLine,
-  MAX_FRAME_BYTES,
+  MAX_CALLS_BYTES,
 } from "./frames.ts";
 
 // Captured while this module loads, which is before any plugin text: what a plugin does to the
@@ -93,7 +93,6 @@ interface PendingCall {
 
 /** Calls that wait for an answer at most; a plugin that makes more has to wait for some. */
 const MAX_PENDING_CALLS = 10_000;
-const MAX_CALL_CHARACTERS = 16 * 1024 * 1024;
 
 /**
  * Calls to the server, in the order in which the plugin made them: those of one tick go in one
@@ -101,6 +100,7 @@ const MAX_CALL_CHARACTERS = 16 * 1024 * 1024;
  */
 export class Calls {
   #gathered: PendingCall[] = [];
+  #gatheredSize = 0;
   readonly #sent = new Map<number, PendingCall[]>();
   #nextId = 1;
   #pending = 0;
@@ -111,9 +111,12 @@ export class Calls {
         throw new Error(`over ${MAX_PENDING_CALLS} calls wait for an answer: await some of them`);
       }
       const text = stringify(args);
-      if (text.length > MAX_CALL_CHARACTERS) {
-        throw new Error(`${method} was given ${text.length} characters: that is too much`);
+      const size = encode(text).byteLength;
+      if (size > MAX_CALLS_BYTES) {
+        throw new Error(`${method} was given ${size} bytes; at most ${MAX_CALLS_BYTES} may`);
       }
+      if (this.#gatheredSize + size > MAX_CALLS_BYTES) this.#send();
+      this.#gatheredSize += size;
       // Through text and back, so that what is sent is what was given now.
       const call = { configId, method, args: parse(text) as unknown[] };
       if (this.#gathered.length === 0) soon(() => this.#send());
@@ -137,7 +140,9 @@ export class Calls {
 
   #send(): void {
     const calls = this.#gathered;
+    if (calls.length === 0) return;
     this.#gathered = [];
+    this.#gatheredSize = 0;
     const id = this.#nextId++;
     this.#sent.set(id, calls);
     sendJson(FrameType.Calls, id, calls.map(({ call }) => call));
@@ -192,6 +197,3 @@ export class LogChannel {
     });
   }
 }
-
-/** Payloads above this are not sent. */
-export const MAX_RESULT_BYTES = MAX_FRAME_BYTES / 4;

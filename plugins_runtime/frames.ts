@@ -17,6 +17,16 @@ export const FRAME_HEADER_BYTES = 10;
 /** The largest frame that either side takes. */
 export const MAX_FRAME_BYTES = 64 * 1024 * 1024;
 
+/** What the calls of one frame have together; one that has more is refused. */
+export const MAX_CALLS_BYTES = 2 * 1024 * 1024;
+
+/**
+ * By how much a plugin may let an event grow, and all events of one frame together. What it returns
+ * is parsed and stored by the server, whose memory and time it must not choose.
+ */
+export const MAX_EVENT_GROWTH_BYTES = 1024 * 1024;
+export const MAX_FRAME_GROWTH_BYTES = 8 * 1024 * 1024;
+
 /** What a frame is. Numbers below 100 go to the host, the others come from it. */
 export const FrameType = {
   /** JSON `LoadRequest`: once, the first frame. */
@@ -31,6 +41,8 @@ export const FrameType = {
   Ping: 5,
   /** Call teardownPlugin of every config; answered by `TornDown`. */
   Teardown: 6,
+  /** From the host itself, before `Load`: a library's name, a line feed, its text. */
+  Library: 8,
   /** JSON `SiteAnswer`, for the `SiteRequest` with the same id. See `site_frames.ts`. */
   SiteAnswer: 7,
   /** Calls another function of the plugin; answered by `HookDone`. See `hook_frames.ts`. */
@@ -49,7 +61,7 @@ export const FrameType = {
   TornDown: 106,
   /** JSON `LogLine[]`. */
   Log: 107,
-  /** JSON `{ host }`: the plugin tried to reach what it was not granted. */
+  /** JSON `{ host, isOverLimit? }`: it was not granted, or too many requests are in flight. */
   Refused: 108,
   /** JSON `SiteRequest`, answered by `SiteAnswer`. */
   SiteRequest: 109,

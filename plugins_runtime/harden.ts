@@ -9,6 +9,7 @@ import module from "node:module";
 import process from "node:process";
 import { type SourceMaps, stackText } from "./stack_text.ts";
 import { Buffer } from "node:buffer";
+import { boundedWebCrypto } from "./bounded_crypto.ts";
 
 /**
  * What plugin code finds as globals; everything else is deleted. Each was kept because it only
@@ -101,11 +102,6 @@ function defineRefused(target: Record<string, unknown>, name: string): void {
 
 function stripGlobals(): void {
   const scope = globalThis as unknown as Record<PropertyKey, unknown>;
-  const { crypto } = globalThis;
-  const [getRandomValues, randomUUID] = [
-    crypto.getRandomValues.bind(crypto),
-    crypto.randomUUID.bind(crypto),
-  ];
   for (const key of Reflect.ownKeys(scope)) {
     if (typeof key === "symbol" || KEPT.has(key)) continue;
     if (!Reflect.deleteProperty(scope, key)) {
@@ -125,8 +121,7 @@ function stripGlobals(): void {
   // A blob URL would be code that came from nowhere.
   Reflect.deleteProperty(URL, "createObjectURL");
   Reflect.deleteProperty(URL, "revokeObjectURL");
-  // Without `subtle`: its key derivations burn a core and cannot be ended.
-  define("crypto", Object.freeze({ getRandomValues, randomUUID }));
+  define("crypto", boundedWebCrypto);
   define("Buffer", Buffer);
   define("global", globalThis);
 }

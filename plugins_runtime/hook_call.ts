@@ -9,12 +9,20 @@ import { readError } from "./plugin_error.ts";
 // Captured before any plugin text.
 const now = performance.now.bind(performance);
 const hasOwn = Object.hasOwn;
+const cut = Function.prototype.call.bind(String.prototype.slice) as (
+  text: string,
+  start: number,
+  end: number,
+) => string;
 
 /** A sign of life is sent after so long, as plain functions are called in a row. */
 const SIGN_MS = 20;
 
 /** After so many timeouts within one call the other events of it are given up. */
 const MAX_TIMEOUTS = 3;
+
+/** Errors of one call that are told in full; the server shows no more of them. */
+const FULL_ERRORS = 10;
 
 type Hook = (...args: unknown[]) => unknown;
 
@@ -121,7 +129,10 @@ async function forEach(
       } catch (error) {
         const read = readError(error);
         if (read.name === "TimeoutError") timeouts++;
-        failures[failures.length] = { index, error: read };
+        failures[failures.length] = {
+          index,
+          error: failures.length < FULL_ERRORS ? read : { message: cut(read.message, 0, 200) },
+        };
       }
       if (now() - signed > SIGN_MS) {
         sendFrame(encodeFrame(FrameType.Pong, 1));

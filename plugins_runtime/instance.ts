@@ -1,8 +1,13 @@
 /** One config's instance of the plugin: its setup, and its events. */
 import { causedBy } from "./capture.ts";
-import { flushFrames, fromBytes, MAX_RESULT_BYTES, toBytes } from "./channel.ts";
+import { flushFrames, fromBytes, toBytes } from "./channel.ts";
 import type { Deadlines } from "./deadlines.ts";
-import { type EventResult, type PluginError, ResultStatus } from "./frames.ts";
+import {
+  type EventResult,
+  MAX_EVENT_GROWTH_BYTES,
+  type PluginError,
+  ResultStatus,
+} from "./frames.ts";
 import { callHook, NOT_READY } from "./hook_call.ts";
 import type { HookReport, HookRequest } from "./hook_frames.ts";
 import type { PluginExports } from "./load.ts";
@@ -271,8 +276,9 @@ function resultOf(
     // A function's toJSON may make nothing of an object.
     if (typeof json !== "string") throw new TypeError("the returned event is not JSON");
     const bytes = toBytes(json);
-    if (bytes.byteLength > MAX_RESULT_BYTES) {
-      throw new RangeError(`the returned event has ${bytes.byteLength} bytes`);
+    const most = text.byteLength + MAX_EVENT_GROWTH_BYTES;
+    if (bytes.byteLength > most) {
+      throw new RangeError(`the returned event has ${bytes.byteLength} bytes; at most ${most} may`);
     }
     if (changedTeam) return { index, status: ResultStatus.ChangedAndCorrected, text: bytes };
     return sameBytes(bytes, text)

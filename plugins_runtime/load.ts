@@ -1,6 +1,5 @@
 /** Evaluates a plugin's files, as CommonJS, and finds what it exports. */
 import vm from "node:vm";
-import { Buffer } from "node:buffer";
 
 /** Functions that a plugin may export, as far as they are functions. */
 export interface PluginExports {
@@ -36,20 +35,6 @@ export interface PluginScope {
   readonly console: unknown;
 }
 
-/** Names that plugins import, and what they get: none of it has more power than a global has. */
-function providedModules(): ReadonlyMap<string, unknown> {
-  const fetchModule = Object.assign(
-    (...args: Parameters<typeof fetch>) => fetch(...args),
-    { default: fetch, Headers, Request, Response },
-  );
-  return new Map<string, unknown>([
-    ["@posthog/plugin-scaffold", { RetryError }],
-    ["node-fetch", fetchModule],
-    ["url", { URL, URLSearchParams }],
-    ["buffer", { Buffer }],
-  ]);
-}
-
 /** What a plugin throws to be called again later. */
 export class RetryError extends Error {}
 
@@ -58,14 +43,15 @@ const { Script } = vm;
 
 /**
  * One instance of the plugin: a fresh evaluation of all its files.
+ * @param provided what it may import beside them, by name
  * @throws whatever the plugin's top level throws; SyntaxError naming its file
  */
 export function loadPlugin(
   files: Readonly<Record<string, string>>,
   main: string,
   scope: PluginScope,
+  provided: ReadonlyMap<string, unknown>,
 ): PluginExports {
-  const provided = providedModules();
   const loaded = new Map<string, { exports: unknown }>();
   let declared: Record<string, unknown> = {};
 

@@ -1,6 +1,6 @@
 /** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
 import { createCapture } from "./capture.ts";
-import { Calls, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
+import { Calls, flushFrames, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
 import {
   type ApiAnswer,
@@ -15,11 +15,13 @@ import {
 } from "./frames.ts";
 import { EgressDoor } from "./egress.ts";
 import { harden } from "./harden.ts";
+import { createNodeFetch, extendResponses } from "./node_fetch.ts";
 import { NOT_READY } from "./hook_call.ts";
 import { decodeHookCall } from "./hook_frames.ts";
 import { PluginInstance } from "./instance.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { SourceMap } from "./source_map.ts";
+import { Libraries, type NetworkAccess } from "./libraries.ts";
 import { createConsole, createMeta } from "./meta.ts";
 import { createApi, SiteRequests } from "./posthog_api.ts";
 import type { SiteAnswer } from "./site_frames.ts";
@@ -31,24 +33,30 @@ const siteRequests = new SiteRequests();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
 const door = new EgressDoor();
+const nodeFetch = createNodeFetch(door.fetch);
 const maps = new Map<string, SourceMap>();
+const libraries = new Libraries();
+let network: NetworkAccess | null = null;
 let log = new LogChannel(1, 1_000);
 
 function load(request: LoadRequest): LoadReport {
   log = new LogChannel(request.logLinesPerSecond, request.logLineLength);
   door.open(request);
+  network?.open(request);
   for (const path of Object.keys(request.maps)) {
     maps.set(path, new SourceMap(request.maps[path] as string));
   }
+  // Before the plugin's text, which may change what they find.
+  const provided = libraries.provide(nodeFetch, network);
   let exports: PluginExports = {};
   let metrics: LoadReport["metrics"] = {};
   for (const config of request.configs) {
     const meta = createMeta(config, calls);
     const { pluginName, version } = request;
     const capture = createCapture({ configId: config.id, pluginName, version }, calls);
-    const api = createApi(config.id, siteRequests, door.fetch);
+    const api = createApi(config.id, siteRequests, nodeFetch);
     const scope = { posthog: { capture, api }, console: createConsole(config.id, log) };
-    exports = loadPlugin(request.files, request.main, scope);
+    exports = loadPlugin(request.files, request.main, scope, provided);
     const declared = declaredMetrics(exports);
     metrics = declared;
     // A number that is lost with its process is no reason to tell the plugin.
@@ -115,6 +123,8 @@ function handle(bytes: Uint8Array): void {
       if (report.error === null) { for (const config of request.configs) setUp(config.id); }
       return;
     }
+    case FrameType.Library:
+      return libraries.put(payload);
     case FrameType.Events: {
       const { configId, texts } = decodeEvents(payload);
       instances.get(configId)?.process(texts, (results) => sendFrame(encodeResults(id, results)));
@@ -143,14 +153,6 @@ const isTrusted = getterOf(Event.prototype, "isTrusted") as (event: Event) => bo
 const stop = Function.prototype.call.bind(Event.prototype.stopImmediatePropagation) as (
   event: Event,
 ) => void;
-// The first listener, and the last: what the server sends is not for a listener that plugin code
-// may add, and what plugin code dispatches did not come from the server.
-globalThis.addEventListener("message", (message) => {
-  if (!isTrusted(message)) return;
-  stop(message);
-  const frames = reader.push((message as MessageEvent<Uint8Array>).data);
-  for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
-}, { capture: true });
 
 /** A prototype's getter as a function that plugin code cannot replace. */
 function getterOf(prototype: object, name: string): (target: never) => unknown {
@@ -159,18 +161,38 @@ function getterOf(prototype: object, name: string): (target: never) => unknown {
   return Function.prototype.call.bind(getter);
 }
 
-// Streams can be made to read from a resource by its number. Standard input is the host's to read, and
-// nothing is said on standard error from here.
-Deno.stdin.close();
-Deno.stderr.close();
-
-harden((error) => {
-  const { message, stack } = readError(error);
-  log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });
-}, maps);
-Object.defineProperty(globalThis, "RetryError", { value: RetryError });
-Object.defineProperty(globalThis, "fetch", {
-  value: door.fetch,
-  writable: true,
-  configurable: true,
-});
+/**
+ * Listens to the server and gives up every power. To be called once, as the last thing that happens
+ * before any text of a library or a plugin is there.
+ * @param access for libraries with sockets of their own; null where the plugin imports none
+ */
+export function startWorker(access: NetworkAccess | null): void {
+  network = access;
+  // The first listener, and the last: what the server sends is not for a listener that plugin code
+  // may add, and what plugin code dispatches did not come from the server.
+  globalThis.addEventListener("message", (message) => {
+    if (!isTrusted(message)) return;
+    stop(message);
+    const frames = reader.push((message as MessageEvent<Uint8Array>).data);
+    for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
+  }, { capture: true });
+  extendResponses();
+  // Streams can be made to read from a resource by its number. Standard input is the host's to read,
+  // and nothing is said on standard error from here.
+  Deno.stdin.close();
+  Deno.stderr.close();
+  harden((error) => {
+    const { message, stack } = readError(error);
+    log.write({ configId: null, type: "ERROR", message: `uncaught: ${stack ?? message}` });
+  }, maps);
+  access?.defineGlobals();
+  Object.defineProperty(globalThis, "RetryError", { value: RetryError });
+  Object.defineProperty(globalThis, "fetch", {
+    value: nodeFetch,
+    writable: true,
+    configurable: true,
+  });
+  // Here the server's patience with Deno's own start ends, and the plugin's time begins.
+  sendFrame(encodeFrame(FrameType.Pong, 0));
+  flushFrames();
+}

@@ -80,10 +80,13 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** An error of the closed list. */
 export class PaddockError extends Error {
+  /** Always the same, also where classes are not compared. */
   override readonly name = "PaddockError";
+  /** Stable: operators alert on it. */
   readonly code: ErrorCode;
 
   /**
+   * An error to be thrown.
    * @param code which entry of the list
    * @param message names the setting, row, plugin or host at fault
    */

@@ -8,18 +8,18 @@ import type { Config } from "./config/config.ts";
 import { errorMessage } from "./errors.ts";
 import { KnownDefinitions } from "./events/definitions.ts";
 import { timeUuid } from "./events/uuid.ts";
-import { Health } from "./health.ts";
 import { CaptureHandler } from "./http/capture/handler.ts";
 import { ClientAddress } from "./http/client_address.ts";
 import { HttpServer } from "./http/server.ts";
 import { Consumer } from "./pipeline/consumer.ts";
 import { foldPersons } from "./pipeline/identify/fold.ts";
 import { Pipeline, type PipelineParts } from "./pipeline/pipeline.ts";
-import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
 import { CelerySource } from "./sources/celery/celery_source.ts";
 import { GroupCommitInbox } from "./sources/group_commit_inbox.ts";
+import { ParkedSource } from "./sources/parked/parked_source.ts";
 import { QueueSource } from "./sources/queue/queue_source.ts";
 import type { Source } from "./sources/source.ts";
+import { Staleness } from "./staleness.ts";
 import { StopStack } from "./stop_stack.ts";
 import { openStorage, type Storage } from "./storage.ts";
 import { migrate } from "./stores/migrations/migrate.ts";
@@ -30,6 +30,7 @@ import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/e
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
+import { EVENTS_PER_PARKED_ROW, PostgresParking } from "./stores/postgres/parking/parking.ts";
 import { PostgresPubSub } from "./stores/postgres/pubsub.ts";
 import { Teams } from "./stores/postgres/teams.ts";
 import { PostgresOutbox } from "./stores/postgres/outbox/outbox.ts";
@@ -37,6 +38,7 @@ import { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
 import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
+import { startActions, type StartedActions } from "./server_actions.ts";
 import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
@@ -44,6 +46,9 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { watchPlugins } from "./server_plugin_watch.ts";
+import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
+import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -51,6 +56,8 @@ import { VERSION } from "./version.ts";
 export interface Server {
   /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Where the console is, e.g. `http://127.0.0.1:8010`; null where it is off. */
+  readonly console: string | null;
   /** The project made on the first start, or null. */
   readonly firstProject: Project | null;
   /**
@@ -58,6 +65,8 @@ export interface Server {
    * everything.
    */
   stop(): Promise<void>;
+  /** Resolves with the ms without work once they are over STALENESS_RESTART_SECONDS; else never. */
+  readonly stale: Promise<number>;
   /** Makes a stop wait for nothing that is in flight: it is given back at once. */
   hurry(): void;
 }
@@ -86,7 +95,9 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
 
-  const storage = await openStorage(config, "server");
+  const telemetry = startTelemetry(config, started);
+  const observer = telemetry.observers;
+  const storage = await openStorage(config, "server", observer);
   started.push("storage", () => storage.close());
   log.info`storage: ${storage.description}`;
   const { database } = storage;
@@ -117,7 +128,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const kafka = startKafka(config, {
+  const kafka = await startKafka(config, {
     database,
     serverId: presence.id,
     tooLarge: postgresInbox,
@@ -126,13 +137,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const { chains, targets } = await startPlugins(
+  const hosts = await startPlugins(
     config,
     storage,
     notifications,
-    { cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip },
+    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
     started,
   );
+  const { chains, targets } = hosts;
+  await watchPlugins(config, storage, { hosts, observers: observer, notifications }, started);
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -150,22 +163,40 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   startRetention(config, database, started);
   const scheduler = startScheduler(config, storage, { targets, presence }, started);
+  const actions = await startActions(config, storage, {
+    jobs,
+    presence,
+    notifications,
+    hurry: hurry.signal,
+  }, started);
   const teams = new Teams(database);
-  const pipeline = createPipeline(config, storage, outbox, kafka?.output ?? new EventRows(), {
-    teams,
-    chains,
-    deliveries: targets,
-    actions: { isWatched: () => false },
-    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
-  });
+  const parking = new PostgresParking(database);
+  const pipeline = createPipeline(
+    config,
+    storage,
+    outbox,
+    kafka?.output ?? new EventRows(),
+    actions,
+    {
+      parking,
+      teams,
+      chains,
+      deliveries: targets,
+      jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+      observer,
+    },
+  );
 
+  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,
     { subscribe: (onNews) => notifications.subscribe(INBOX_CHANNEL, onNews) },
     { leaseTtlMs },
   );
-  const sources: Source[] = kafka === null ? [queue] : [kafka.source, queue];
+  const eventsPerRow = EVENTS_PER_PARKED_ROW;
+  const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
+  const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -185,25 +216,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
-  log.info`takes events from ${sources.map((source) => source.name).join(" and ")}`;
+  log.info`takes events from ${
+    sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
+  }`;
 
-  const part = (name: string, unavailable: () => string | null, isNeeded = true) => ({
-    name,
-    unavailable,
-    isNeeded,
-  });
-  const health = new Health([
-    part("store", () => pipeline.counters.storeUnavailable),
-    part("pipeline", () => pipelineTrouble(pipeline)),
-    ...consumers.map((each) => part(each.source.name, () => consumerTrouble(each, pipeline))),
-    ...(kafka === null ? [] : [part("kafka", () => kafka.unavailable)]),
-    part("deliveries", () => deliverer.unavailable),
-    part("scheduler", () => scheduler.unavailable),
-    ...(runner === null ? [] : [part("jobs", () => runner.unavailable)]),
-    part("geoip", () => geoip.unavailable, false),
-  ]);
-  health.start();
-  started.push("health", () => Promise.resolve(health.stop()));
+  const health = watchServer(config, telemetry, {
+    database,
+    pipeline,
+    consumers,
+    hosts,
+    jobs,
+    runner,
+    deliverer,
+    scheduler,
+    geoip,
+    kafka,
+  }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
       inbox,
@@ -215,14 +243,32 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       },
     }),
     health: () => health.report(),
+    metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const console = await openConsole(config, storage, {
+    pipeline,
+    hosts,
+    sources,
+    health: () => health.report(),
+    jobs,
+    notifications,
+    observers: observer,
+  }, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
+  const staleness = new Staleness(
+    () => pipeline.idleMs,
+    config.STALENESS_RESTART_SECONDS * 1000,
+  );
+  staleness.noticed.then(() => telemetry.statsd?.stale());
+  started.push("staleness", () => Promise.resolve(staleness.stop()));
   let stopping: Promise<void> | null = null;
   return {
+    stale: staleness.noticed,
     address: http.address,
+    console,
     firstProject,
     hurry: () => {
       hurry.abort();
@@ -237,12 +283,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   };
 }
 
+/** What the console is made of is read only where there is one. */
+async function openConsole(
+  ...parts: Parameters<typeof import("./server_console.ts").startConsole>
+): Promise<string | null> {
+  if (!parts[0].CONSOLE_HOST) return null;
+  const { startConsole } = await import("./server_console.ts");
+  return startConsole(...parts);
+}
+
 function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
   output: EventOutput,
-  parts: Omit<PipelineParts, "store" | "definitions">,
+  actions: StartedActions,
+  parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
   const definitions = new KnownDefinitions();
@@ -255,10 +311,11 @@ function createPipeline(
     output,
     groupTypes: new GroupTypes(database),
     definitions,
+    actions: actions.rows,
     ensurePartitions: () =>
       ensureEventSeenPartitions(database, { retentionDays: config.EVENT_SEEN_RETENTION_DAYS }),
   });
-  return new Pipeline({ ...parts, store, definitions }, {
+  return new Pipeline({ ...parts, store, definitions, actions: actions.intents }, {
     writers: config.WRITER_CONNECTIONS,
     writeBatchSize: config.WRITE_BATCH_SIZE,
     maxEvents: config.PIPELINE_MAX_EVENTS,

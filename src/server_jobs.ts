@@ -68,6 +68,7 @@ export function openJobs(config: Config, storage: Storage, started: StopStack): 
       connectionString,
       max: 4,
       applicationName: `paddock jobs ${VERSION}`,
+      timeoutMs: config.DATABASE_TIMEOUT_SECONDS * 1000,
     });
     started.push("job database", () => own.close());
     database = own;
@@ -132,8 +133,8 @@ export function startJobs(
     counters,
   }, policies);
   const runners = (["plugin", "export"] as const).map((kind) =>
-    new JobRunner(database, pluginJobs, parts.presence, {
-      kind,
+    new JobRunner(database, pluginJobs.tasks(kind), parts.presence, {
+      takesMany: kind === "plugin",
       connectionString,
       concurrency: kind === "plugin" ? config.JOB_CONCURRENCY : EXPORTS_AT_ONCE,
       preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,

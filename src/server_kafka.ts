@@ -1,4 +1,5 @@
 /** The part of the composition root that is about Kafka. */
+import { clickHouseOptions } from "./config/clickhouse_options.ts";
 import type { Config } from "./config/config.ts";
 import { kafkaConnection } from "./config/kafka_connection.ts";
 import { timeUuid } from "./events/uuid.ts";
@@ -7,6 +8,8 @@ import { KafkaInbox } from "./sources/kafka/kafka_inbox.ts";
 import { KafkaSource } from "./sources/kafka/kafka_source.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
+import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
 import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
 import { GroupMember } from "./stores/kafka/group_member.ts";
 import { refusedMessageLetter } from "./stores/kafka/messages/dead_letter_message.ts";
@@ -29,6 +32,8 @@ export interface KafkaParts {
   readonly post: (message: OutputMessage) => void;
   /** Why nothing is stored in Kafka now, or null. */
   readonly unavailable: string | null;
+  /** The same of ClickHouse. */
+  readonly clickhouse: { readonly unavailable: string | null };
   /** From now on brokers that are away are waited for so long at most. */
   waitAtMost(ms: number): void;
 }
@@ -40,17 +45,18 @@ export interface KafkaNeeds {
   readonly tooLarge: Inbox;
 }
 
+const CLICKHOUSE_LOOK_MS = 10_000;
 const RELAY_POLL_MS = 200;
 /** Partitions are held back for so long at a rebalance; the brokers allow a minute. */
 const LONGEST_DRAIN_MS = 20_000;
 const BUFFER = { maxBuffered: 2_000, maxBufferedBytes: 16 * 1024 * 1024 };
 
 /** Null where Kafka is not asked for. What is started is put on `started`. */
-export function startKafka(
+export async function startKafka(
   config: Config,
   needs: KafkaNeeds,
   started: StopStack,
-): KafkaParts | null {
+): Promise<KafkaParts | null> {
   if (!config.KAFKA_ENABLED) return null;
   const { database, serverId, tooLarge } = needs;
   const connection = kafkaConnection(config, `plugin-server-v${VERSION}-${serverId}`);
@@ -81,6 +87,11 @@ export function startKafka(
   const relay = new KafkaRelay(outbox, sender(relayed), { pollMs: RELAY_POLL_MS });
   relay.start();
   started.push("kafka relay", () => relay.stop());
+  const clickhouse = new ClickHouse(await clickHouseOptions(config));
+  started.push("clickhouse", () => clickhouse.close());
+  const watch = new ClickHouseWatch(clickhouse);
+  watch.start(CLICKHOUSE_LOOK_MS);
+  started.push("clickhouse watch", () => watch.stop());
   const topic = config.KAFKA_CONSUMPTION_TOPIC ?? "";
   const sessionMs = config.KAFKA_SESSION_SECONDS * 1000;
   return {
@@ -108,6 +119,7 @@ export function startKafka(
     get unavailable() {
       return events.unavailable ?? relayed.unavailable ?? accepted.unavailable ?? relay.unavailable;
     },
+    clickhouse: watch,
     waitAtMost: (ms) => events.waitAtMost(ms),
   };
 }

@@ -27,8 +27,10 @@ import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
+import type { Observer } from "./telemetry/observer.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
+import { SetupFailures } from "./stores/postgres/setup_failures.ts";
 import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
@@ -45,6 +47,8 @@ const TEARDOWN_MS = 5_000;
 
 /** What plugins need besides being sent events. */
 export interface PluginDeliveries {
+  /** Of this server, among those that run. */
+  readonly serverId: string;
   readonly cursors: DeliveryCursors;
   /** Where the jobs go that they ask for; null where there is no queue. */
   readonly jobs: JobSink | null;
@@ -54,6 +58,8 @@ export interface PluginDeliveries {
   readonly metrics: PluginMetrics;
   /** Who knows where addresses are. */
   readonly geoip: Locator;
+  /** Told of what plugins do. */
+  readonly observer: Observer;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -67,9 +73,16 @@ export async function startPlugins(
   const { database, redisUrl } = storage;
   const log = getLogger(["paddock", "plugins"]);
   const instanceId = randomUUID();
-  const pluginLog = new PluginLogWriter(database, instanceId);
+  const pluginLog = new PluginLogWriter(database, instanceId, deliveries.observer);
   started.push("plugin logs", () => pluginLog.close());
-  const reports = new PluginReportWriter(database, () => reloader.request());
+  const reports = new PluginReportWriter(
+    database,
+    new SetupFailures(database, deliveries.serverId),
+    () => {
+      // To this server as well.
+      notifications.publish(RELOAD_CHANNEL, "").catch(() => reloader.request());
+    },
+  );
   started.push("plugin states", () => reports.close());
   const cache = redisUrl === null
     ? new PostgresPluginCache(database)
@@ -97,12 +110,13 @@ export async function startPlugins(
       storage: stores,
       jobs: new JobCalls(deliveries.jobs),
       metrics: new MetricCalls(deliveries.metrics),
-      geoip: new GeoIpCalls(deliveries.geoip),
+      geoip: new GeoIpCalls(deliveries.geoip, deliveries.observer),
       "posthog.capture": new CaptureCalls(deliveries.inbox),
     }),
     breakers,
     egress,
     refusals,
+    observer: deliveries.observer,
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));

@@ -80,6 +80,7 @@ export async function runTrial(
     reports: {
       failed: (_id, { message }) => errors.push(message),
       loaded: () => {},
+      ready: () => {},
       gaveUp: () => {},
     },
     api: new RoutedCalls({

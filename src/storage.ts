@@ -11,6 +11,7 @@ import {
 import { errorMessage, PaddockError } from "./errors.ts";
 import { openEmbeddedStorage } from "./stores/embedded/embedded_storage.ts";
 import { Database } from "./stores/postgres/database.ts";
+import { NOBODY, type Observer } from "./telemetry/observer.ts";
 import { VERSION } from "./version.ts";
 
 /** The stores of one server or command. */
@@ -29,23 +30,30 @@ export interface Storage {
 /**
  * Decides between embedded and external storage and connects; nothing is migrated.
  * @param role shown in the database's list of connections
+ * @param observer told of every statement
  * @throws PaddockError PDK_STORAGE_REFUSED, PDK_DIRECTORY_IN_USE, PDK_DATABASE_UNAVAILABLE
  */
 export async function openStorage(
   config: Config,
   role: "server" | "command",
+  observer: Observer = NOBODY,
 ): Promise<Storage> {
   const baseDir = config.BASE_DIR ?? ".";
   const choice = await chooseStorage({ baseDir, explicit: config.explicit });
   const max = config.DATABASE_POOL_SIZE + config.WRITER_CONNECTIONS;
-  const applicationName = `paddock ${role} ${VERSION}`;
+  const options = {
+    max,
+    observer,
+    applicationName: `paddock ${role} ${VERSION}`,
+    // A command is watched by whoever called it, and may have to do with many rows.
+    timeoutMs: role === "server" ? config.DATABASE_TIMEOUT_SECONDS * 1000 : 0,
+  };
   if (choice === "embedded") {
     const embedded = await openEmbeddedStorage({ baseDir, shared: role === "command" });
     await recordStorage(baseDir, "embedded");
     const database = new Database({
       connectionString: embedded.connectionString,
-      max,
-      applicationName,
+      ...options,
     });
     return {
       kind: "embedded",
@@ -61,7 +69,7 @@ export async function openStorage(
   }
   const databaseUrl = postgresUrl(config);
   const redis = redisUrl(config);
-  const database = new Database({ connectionString: databaseUrl, max, applicationName });
+  const database = new Database({ connectionString: databaseUrl, ...options });
   try {
     await database.query("SELECT 1");
   } catch (error) {

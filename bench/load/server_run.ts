@@ -152,7 +152,10 @@ async function lastId(database: Database): Promise<number> {
   return Number(rows[0]?.last_value);
 }
 
-async function readLog(stream: ReadableStream<Uint8Array>, onReady: () => void): Promise<string> {
+async function readLog(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onReady: () => void,
+): Promise<string> {
   let text = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     if (text.length < 1_000_000) text += chunk;

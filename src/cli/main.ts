@@ -1,6 +1,7 @@
-import { type Environment, loadConfig } from "../config/config.ts";
+import { type Config, type Environment, loadConfig } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { configureLogging } from "../telemetry/log.ts";
+import type { Sentry } from "../telemetry/sentry.ts";
 import { VERSION } from "../version.ts";
 import { modeOf, upgradesJobs } from "./command_line.ts";
 import { helpText } from "./help.ts";
@@ -36,7 +37,36 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   console.log(VERSION_LINE);
   if (mode === "version") return 0;
   const config = loadConfig(environment);
-  await configureLogging({ level: config.LOG_LEVEL, format: config.LOG_FORMAT });
+  const reports = await openReports(config);
+  const flushLog = await configureLogging({
+    level: config.LOG_LEVEL,
+    format: config.LOG_FORMAT,
+    ...(reports === null ? {} : { also: reports }),
+  });
+  try {
+    return await runMode(mode, argv, config);
+  } finally {
+    flushLog();
+    await reports?.close();
+  }
+}
+
+/** Where SENTRY_DSN is not set, nothing of Sentry is loaded. */
+async function openReports(config: Config): Promise<Sentry | null> {
+  if (!config.SENTRY_DSN) return null;
+  const { Sentry } = await import("../telemetry/sentry.ts");
+  try {
+    return new Sentry(config.SENTRY_DSN, VERSION);
+  } catch (error) {
+    throw new PaddockError("PDK_CONFIG_INVALID", `SENTRY_DSN: ${errorMessage(error)}`);
+  }
+}
+
+async function runMode(
+  mode: ReturnType<typeof modeOf>,
+  argv: readonly string[],
+  config: Config,
+): Promise<number> {
   if (mode === "healthcheck") {
     const { healthcheck } = await import("./healthcheck.ts");
     return await healthcheck(config);

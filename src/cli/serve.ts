@@ -2,7 +2,13 @@ import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
 import { startServer } from "../server.ts";
 
-/** Runs a server until a signal. Resolves with the exit code. */
+/** How long a server that did nothing may take to stop. */
+const STALE_STOP_MS = 60_000;
+
+/**
+ * Runs a server until a signal. Resolves with the exit code: 1 where it is to be started again, as
+ * it did nothing for too long.
+ */
 export async function serve(config: Config): Promise<number> {
   const log = getLogger(["paddock", "server"]);
   const stopped = Promise.withResolvers<void>();
@@ -26,9 +32,16 @@ export async function serve(config: Config): Promise<number> {
     const server = await startServer(config);
     hurry = () => server.hurry();
     if (server.firstProject !== null) announce(server.firstProject.apiToken, server.address);
-    await stopped.promise;
+    const idleMs = await Promise.race([stopped.promise, server.stale]);
+    if (typeof idleMs === "number") {
+      log.error`nothing was done for ${
+        Math.round(idleMs / 1000)
+      } s (STALENESS_RESTART_SECONDS): stopping, to be started again`;
+      // What keeps it from working may keep it from stopping.
+      Deno.unrefTimer(setTimeout(() => Deno.exit(1), STALE_STOP_MS));
+    }
     await server.stop();
-    return 0;
+    return typeof idleMs === "number" ? 1 : 0;
   } finally {
     for (const name of names) Deno.removeSignalListener(name, onSignal);
   }

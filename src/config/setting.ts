@@ -1,6 +1,8 @@
 /** The kinds a setting can have, and how its text is read. */
 
-interface Common {
+/** What every setting has. */
+export interface SettingCommon {
+  /** Under which it is listed. */
   readonly group: string;
   /** One sentence: what it does. */
   readonly description: string;
@@ -8,32 +10,51 @@ interface Common {
   readonly secret?: true;
 }
 
-export interface TextSetting extends Common {
+/** A text, or none. */
+export interface TextSetting extends SettingCommon {
+  /** Which kind it is. */
   readonly type: "text";
+  /** Where the environment does not say. */
   readonly default: string | null;
 }
 
-export interface NumberSetting extends Common {
+/** A number within bounds. */
+export interface NumberSetting extends SettingCommon {
+  /** Which kind it is. */
   readonly type: "number";
+  /** Where the environment does not say. */
   readonly default: number;
+  /** The least that is allowed. */
   readonly min?: number;
+  /** The most that is allowed. */
   readonly max?: number;
+  /** Only whole numbers. */
   readonly integer?: true;
 }
 
-export interface BooleanSetting extends Common {
+/** Yes or no. */
+export interface BooleanSetting extends SettingCommon {
+  /** Which kind it is. */
   readonly type: "boolean";
+  /** Where the environment does not say. */
   readonly default: boolean;
 }
 
-export interface ChoiceSetting<Choice extends string = string> extends Common {
+/** One of several words. */
+export interface ChoiceSetting<Choice extends string = string> extends SettingCommon {
+  /** Which kind it is. */
   readonly type: "choice";
+  /** Where the environment does not say. */
   readonly default: Choice;
+  /** All that are allowed. */
   readonly choices: readonly Choice[];
 }
 
-export interface ListSetting extends Common {
+/** Words, separated by commas. */
+export interface ListSetting extends SettingCommon {
+  /** Which kind it is. */
   readonly type: "list";
+  /** Where the environment does not say. */
   readonly default: readonly string[];
 }
 

@@ -66,6 +66,12 @@ export const SETTINGS = {
     "Connections to Postgres at most, beside those of the writers.",
     { min: 1, max: 1000, integer: true },
   ),
+  DATABASE_TIMEOUT_SECONDS: number(
+    "Postgres",
+    60,
+    "A statement that has no answer for so long is given up with its connection, and done again; 0 waits.",
+    { min: 0 },
+  ),
   REDIS_URL: text(
     "Redis",
     "redis://localhost",
@@ -133,7 +139,7 @@ export const SETTINGS = {
   STALENESS_RESTART_SECONDS: number(
     "Server",
     0,
-    "Stop the server when it has done nothing for so long; 0 is never.",
+    "End the server (exit code 1) when it has processed nothing for so long; 0 is never.",
     { min: 0, integer: true },
   ),
   HTTP_HOST: text("HTTP", "127.0.0.1", "Address that HTTP capture listens on."),
@@ -152,6 +158,23 @@ export const SETTINGS = {
     67108864,
     "Largest request body after decompression.",
     { min: 1024, integer: true },
+  ),
+  CONSOLE_HOST: text(
+    "Console",
+    "127.0.0.1",
+    "Address that the console listens on; empty is no console. Beyond this machine it needs CONSOLE_TOKEN.",
+  ),
+  CONSOLE_PORT: number(
+    "Console",
+    8010,
+    "Port of the console; 0 takes a free one, as does the default where it is taken.",
+    { min: 0, max: 65535, integer: true },
+  ),
+  CONSOLE_TOKEN: text(
+    "Console",
+    null,
+    "What people sign in to the console with, of 16 characters at least; none lets in whoever is on this machine.",
+    SECRET,
   ),
   WRITER_CONNECTIONS: number("Pipeline", 3, "Write transactions at a time.", {
     min: 1,
@@ -226,7 +249,7 @@ export const SETTINGS = {
   SITE_URL: text(
     "Plugins",
     null,
-    "Address of PostHog's application, which plugins ask by posthog.api; without it they cannot.",
+    "Address of PostHog's application: plugins ask it by posthog.api, webhook messages link to it.",
   ),
   PLUGIN_LOG_LINES_PER_SECOND: number(
     "Plugins",
@@ -287,6 +310,12 @@ export const SETTINGS = {
     1_000,
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
+  ),
+  PLUGIN_WATCH: choice(
+    "Plugins",
+    "reload",
+    ["off", "reload", "print"],
+    "What is done when a file of a 'file:' plugin is saved: nothing, or it is in force at once; 'print' also shows logs and changed events in the server's own log.",
   ),
   NPM_CONFIG_REGISTRY: text(
     "Plugins",
@@ -512,6 +541,30 @@ export const SETTINGS = {
     { min: 1 },
   ),
   CRASH_IF_NO_PERSISTENT_JOB_QUEUE: boolean("Jobs", false, "Do not start without a job queue."),
+  HOOK_NET_GRANTS: list(
+    "Actions",
+    [],
+    "Private addresses that webhooks and REST hooks may reach: address or address:port.",
+  ),
+  HOOK_TIMEOUT_SECONDS: number("Actions", 10, "Seconds that one request to a hook may take.", {
+    min: 0.1,
+  }),
+  HOOK_CONCURRENCY: number("Actions", 20, "Requests to hooks that a server makes at a time.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_ATTEMPTS: number("Actions", 10, "How often a hook that does not answer is tried.", {
+    min: 1,
+    max: 1000,
+    integer: true,
+  }),
+  HOOK_RETRY_SECONDS: number(
+    "Actions",
+    5,
+    "The first wait before a hook is tried again; each is twice the one before.",
+    { min: 0 },
+  ),
   LOG_LEVEL: choice(
     "Observability",
     "info",

@@ -14,3 +14,34 @@ export function nestsDeeper(value: unknown, levels = MAX_NESTING): boolean {
   }
   return false;
 }
+
+/**
+ * The same for a JSON text, before it is parsed: 100,000 levels take the parser longer than the rest
+ * of a megabyte. What is no JSON may come to either.
+ */
+export function textNestsDeeper(text: string | Uint8Array, levels = MAX_NESTING): boolean {
+  const isText = typeof text === "string";
+  let depth = 0;
+  let isQuoted = false;
+  for (let index = 0; index < text.length; index++) {
+    const code = isText ? text.charCodeAt(index) : text[index];
+    if (isQuoted) {
+      if (code === BACKSLASH) index++;
+      else if (code === QUOTE) isQuoted = false;
+    } else if (code === QUOTE) isQuoted = true;
+    else if (code === BRACKET || code === BRACE) {
+      depth++;
+      if (depth > levels) return true;
+    } else if (code === CLOSING_BRACKET || code === CLOSING_BRACE) depth--;
+  }
+  return false;
+}
+
+const [QUOTE, BACKSLASH, BRACKET, CLOSING_BRACKET, BRACE, CLOSING_BRACE] = [
+  34,
+  92,
+  91,
+  93,
+  123,
+  125,
+];

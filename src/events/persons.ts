@@ -1,4 +1,5 @@
 /** People, as the fold reads and changes them. */
+import type { PreparedEvent } from "./prepared_event.ts";
 import type { JsonObject } from "./types.ts";
 
 /** A row of `posthog_person`. */
@@ -23,6 +24,17 @@ export interface PersonChanges {
   readonly merged: readonly MergedPerson[];
   /** New distinct ids of persons that exist already. */
   readonly addedIds: readonly { readonly person: Person; readonly distinctId: string }[];
+  /** For each event that actions look at, the person as the event left it. */
+  readonly seen: readonly (SeenPerson & {
+    /** Who has its distinct id in the end: existing (by id) or created in this fold (by uuid). */
+    readonly holder: { readonly id: number | null; readonly uuid: string };
+  })[];
+}
+
+/** A person as one event left it. */
+export interface SeenPerson {
+  readonly event: PreparedEvent;
+  readonly person: Person;
 }
 
 /** A person to insert, with its distinct ids in order. */
@@ -52,6 +64,8 @@ export interface PersonWrites {
   readonly addedIds: readonly AddedId[];
   /** Ids of merged persons, those that no event of the batch speaks of included. */
   readonly movedIds: readonly MovedId[];
+  /** For each event that actions look at, the person as the event left it, with its row's id. */
+  readonly seen: readonly SeenPerson[];
 }
 
 /** A new row of `posthog_persondistinctid`. */

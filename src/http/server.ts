@@ -11,6 +11,8 @@ export interface HttpServerOptions {
 export interface HttpServerParts {
   readonly capture: CaptureHandler;
   readonly health: () => HealthReport;
+  /** In Prometheus's text format. */
+  readonly metrics: () => Promise<{ readonly body: string; readonly contentType: string }>;
 }
 
 const CAPTURE_PATHS = new Set(["/e", "/capture", "/track", "/batch", "/engage", "/s"]);
@@ -64,6 +66,10 @@ export class HttpServer {
     if (path === "/_ready") {
       const report = this.#parts.health();
       return Response.json(report, { status: report.ready ? 200 : 503 });
+    }
+    if (path === "/metrics") {
+      const { body, contentType } = await this.#parts.metrics();
+      return new Response(body, { headers: { "content-type": contentType } });
     }
     if (!CAPTURE_PATHS.has(path) && path !== "/decide") {
       return Response.json({ detail: `There is nothing at ${path}.` }, { status: 404 });

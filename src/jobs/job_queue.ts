@@ -2,21 +2,21 @@
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Database, Queryable } from "../stores/postgres/database.ts";
 import enqueueJobs from "./enqueue.sql" with { type: "text" };
-import { EXPORT_TASK, exportJobText, PLUGIN_TASK, pluginJobText } from "./job_payload.ts";
+import { jobText, TASKS } from "./job_payload.ts";
 import type { JobPolicies } from "./job_settings.ts";
 import type { JobSink, NewExportJob, NewJob } from "./new_job.ts";
 
 /** A job as an operator sees it. */
 export interface StoredJob {
   readonly id: string;
-  /** `pluginJob` or `exportEventsWithRetry`. */
+  /** `pluginJob`, `exportEventsWithRetry` or `actionHook`. */
   readonly task: string;
   readonly state: "dead" | "running" | "due" | "later";
   readonly configId: number | null;
   readonly teamId: number | null;
-  /** Of the plugin's job; null for a batch. */
+  /** Of the plugin's job, or which kind of hook; null for a batch. */
   readonly name: string | null;
-  /** Of the batch; null for a plugin's job. */
+  /** Of the batch; null for others. */
   readonly events: number | null;
   readonly attempts: number;
   readonly maxAttempts: number;
@@ -25,10 +25,12 @@ export interface StoredJob {
   readonly lastError: string | null;
 }
 
+const TEAM_ID = "coalesce(payload->>'pluginConfigTeam', payload->>'teamId')::int";
+
 const COLUMNS = `job.id::text, task.identifier AS task,
   CASE WHEN attempts >= max_attempts AND locked_at IS NULL THEN 'dead'
     WHEN locked_at IS NOT NULL THEN 'running' WHEN run_at <= now() THEN 'due' ELSE 'later' END AS state,
-  (payload->>'pluginConfigId')::int AS "configId", (payload->>'pluginConfigTeam')::int AS "teamId",
+  (payload->>'pluginConfigId')::int AS "configId", ${TEAM_ID} AS "teamId",
   payload->>'type' AS name, (payload->>'events')::int AS events, attempts,
   max_attempts AS "maxAttempts", run_at AS "runAt", created_at AS "createdAt",
   last_error AS "lastError"`;
@@ -73,15 +75,13 @@ export class JobQueue implements JobSink {
   /** The same within a transaction of the caller's. Resolves with the new jobs' ids. */
   async add(tx: Queryable, jobs: readonly NewJob[]): Promise<string[]> {
     if (jobs.length === 0) return [];
-    const texts = await Promise.all(
-      jobs.map((job) => job.kind === "plugin" ? pluginJobText(job) : exportJobText(job)),
-    );
+    const texts = await Promise.all(jobs.map(jobText));
     const rows = await tx.query<{ id: string }>(enqueueJobs, [
-      jobs.map(({ kind }) => kind === "plugin" ? PLUGIN_TASK : EXPORT_TASK),
+      jobs.map(({ kind }) => TASKS[kind]),
       textArray(texts),
       jobs.map(({ dueAtMs }) => dueAtMs ?? null),
       jobs.map(({ dueInMs }) => dueInMs ?? null),
-      jobs.map(({ kind }) => this.#policies[kind].attempts),
+      jobs.map((job) => job.kind === "hook" ? job.attempts : this.#policies[job.kind].attempts),
     ]);
     return rows.map(({ id }) => id);
   }
@@ -97,7 +97,7 @@ export class JobQueue implements JobSink {
     return await this.#database.query(
       `SELECT ${COLUMNS} ${FROM_JOBS}
        WHERE ($2::bool IS FALSE OR ${IS_DEAD})
-         AND ($3::int IS NULL OR (payload->>'pluginConfigTeam')::int = $3)
+         AND ($3::int IS NULL OR ${TEAM_ID} = $3)
        ORDER BY job.id LIMIT $1`,
       [limit, onlyDead, teamId],
     );

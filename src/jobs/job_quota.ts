@@ -1,6 +1,6 @@
 /** Keeps one plugin's jobs from filling the database. */
 import { PaddockError } from "../errors.ts";
-import type { JobSink, NewJob } from "./new_job.ts";
+import type { ConfigJob, JobSink } from "./new_job.ts";
 
 /** Who knows how many jobs wait. */
 export interface WaitingJobs {
@@ -31,7 +31,7 @@ export class JobQuota implements JobSink {
   }
 
   /** @throws PaddockError PDK_JOB_INVALID where a config of them has too many jobs: none was kept */
-  async enqueue(jobs: readonly NewJob[]): Promise<void> {
+  async enqueue(jobs: readonly ConfigJob[]): Promise<void> {
     const counts = new Map<number, number>();
     for (const { configId } of jobs) counts.set(configId, (counts.get(configId) ?? 0) + 1);
     for (const [configId, count] of counts) await this.#allow(configId, count);

@@ -12,19 +12,17 @@ import { errorMessage } from "../errors.ts";
 import { Backoff } from "../pipeline/backoff.ts";
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
-import { EXPORT_TASK, PLUGIN_TASK } from "./job_payload.ts";
 import { createJobPool, type JobPool } from "./job_pool.ts";
 import type { JobVerdict } from "./job_verdict.ts";
-import type { PluginJobs } from "./plugin_jobs.ts";
 import { graphileLogger, JOB_SCHEMA } from "./schema.ts";
 import settleFailed from "./settle_failed.sql" with { type: "text" };
 
 export interface JobRunnerOptions {
   /**
-   * Which jobs it runs. Batches of events are large, so they are taken one by one; jobs of plugins are
-   * many, so they are taken many at a time.
+   * Whether many jobs are taken at a time, which suits small ones. Batches of events are large, so
+   * they are taken one by one.
    */
-  readonly kind: "plugin" | "export";
+  readonly takesMany: boolean;
   readonly connectionString: string;
   /** Jobs that run at a time. */
   readonly concurrency: number;
@@ -38,6 +36,12 @@ export interface WorkerPools {
   register(pool: string): Promise<void>;
 }
 
+/** Runs a job, given its row's payload and which try it is, counted from one. Never rejects. */
+export type JobTask = (payload: unknown, attempt: number) => Promise<JobVerdict>;
+
+/** Task → what runs its jobs. */
+export type JobTasks = Readonly<Record<string, JobTask>>;
+
 interface FailedJob {
   readonly id: string;
   readonly pool: string;
@@ -45,14 +49,16 @@ interface FailedJob {
 }
 
 const POOL_SIZE = 4;
-/** Jobs of plugins that are taken from the table together, beyond those that run. */
+/** A statement takes so long at most. */
+const ANSWER_MS = 60_000;
+/** Small jobs that are taken from the table together, beyond those that run. */
 const TAKEN_AHEAD = 100;
 /** The queue is looked into every few seconds at least; one that is silent for so long hangs. */
 const SILENT_MS = 30_000;
 
 export class JobRunner {
   readonly #database: Queryable;
-  readonly #jobs: PluginJobs;
+  readonly #tasks: JobTasks;
   readonly #pools: WorkerPools;
   readonly #options: JobRunnerOptions;
   readonly #stop = new AbortController();
@@ -67,12 +73,12 @@ export class JobRunner {
   /** @param database that of the queue */
   constructor(
     database: Queryable,
-    jobs: PluginJobs,
+    tasks: JobTasks,
     pools: WorkerPools,
     options: JobRunnerOptions,
   ) {
     this.#database = database;
-    this.#jobs = jobs;
+    this.#tasks = tasks;
     this.#pools = pools;
     this.#options = options;
   }
@@ -122,7 +128,7 @@ export class JobRunner {
     const backoff = new Backoff(250, 10_000);
     while (!signal.aborted) {
       // Workers, and the connection that listens for new jobs.
-      const pool = createJobPool(this.#options.connectionString, POOL_SIZE);
+      const pool = createJobPool(this.#options.connectionString, POOL_SIZE, ANSWER_MS);
       try {
         const runner = await this.#startRunner(pool);
         this.#unavailable = null;
@@ -147,11 +153,11 @@ export class JobRunner {
   }
 
   async #startRunner(pgPool: JobPool): Promise<Runner> {
-    const { kind, concurrency, preparedStatements, pollMs } = this.#options;
+    const { takesMany, concurrency, preparedStatements, pollMs } = this.#options;
     const events = new EventEmitter() as WorkerEvents;
     events.setMaxListeners(100);
     const looked = () => this.#lastLook = performance.now();
-    events.on(kind === "plugin" ? "localQueue:getJobs:complete" : "worker:getJob:start", looked);
+    events.on(takesMany ? "localQueue:getJobs:complete" : "worker:getJob:start", looked);
     events.on("pool:create", ({ workerPool }) => {
       this.#ownPools.push(workerPool.id);
       this.#pools.register(workerPool.id).catch((error) =>
@@ -166,11 +172,11 @@ export class JobRunner {
       pollInterval: pollMs,
       logger: graphileLogger(),
       events,
-      taskList: this.#tasks(),
+      taskList: this.#taskList(),
       preset: {
         worker: {
           concurrentJobs: concurrency,
-          ...(kind === "plugin" ? { localQueue: { size: concurrency + TAKEN_AHEAD } } : {}),
+          ...(takesMany ? { localQueue: { size: concurrency + TAKEN_AHEAD } } : {}),
           completeJobBatchDelay: 0,
           failJobBatchDelay: 0,
         },
@@ -178,16 +184,13 @@ export class JobRunner {
     });
   }
 
-  #tasks(): TaskList {
-    return this.#options.kind === "plugin"
-      ? {
-        [PLUGIN_TASK]: (payload, helpers) =>
-          this.#work(helpers, () => this.#jobs.run(payload, helpers.job.attempts)),
-      }
-      : {
-        [EXPORT_TASK]: (payload, helpers) =>
-          this.#work(helpers, () => this.#jobs.export(payload, helpers.job.attempts)),
-      };
+  #taskList(): TaskList {
+    return Object.fromEntries(
+      Object.entries(this.#tasks).map(([name, run]) => [
+        name,
+        (payload, helpers) => this.#work(helpers, () => run(payload, helpers.job.attempts)),
+      ]),
+    );
   }
 
   /** A job that failed is put back by us, with our waits, before graphile hears of the failure. */

@@ -29,13 +29,32 @@ export interface NewExportJob extends JobDue {
   readonly isDead: boolean;
 }
 
-export type NewJob = NewPluginJob | NewExportJob;
+/** A request to a webhook or a REST hook of an action. */
+export interface NewHookJob extends JobDue {
+  readonly kind: "hook";
+  readonly teamId: number;
+  readonly actionId: number;
+  readonly name: "webhook" | "REST hook";
+  /** Where it is sent. */
+  readonly target: string;
+  /** Of the REST hook; null for a webhook. */
+  readonly hookId: string | null;
+  /** JSON text. */
+  readonly body: string;
+  /** How often it is tried at most. */
+  readonly attempts: number;
+}
 
-/** Takes jobs. */
+/** A job of a plugin config. */
+export type ConfigJob = NewPluginJob | NewExportJob;
+
+export type NewJob = ConfigJob | NewHookJob;
+
+/** Takes jobs of plugin configs. */
 export interface JobSink {
   /**
    * Resolves once all are durable; one statement, however many they are.
    * @throws PaddockError PDK_DATABASE_UNAVAILABLE
    */
-  enqueue(jobs: readonly NewJob[]): Promise<void>;
+  enqueue(jobs: readonly ConfigJob[]): Promise<void>;
 }

@@ -4,7 +4,8 @@ import { errorMessage } from "../errors.ts";
 import type { ExportCounters } from "../pipeline/delivery/export_delivery.ts";
 import type { PluginTarget, PluginTargets } from "../pipeline/plugin_hooks.ts";
 import { isTransient, type Queryable } from "../stores/postgres/database.ts";
-import { readExportJob, readPluginJob } from "./job_payload.ts";
+import { EXPORT_TASK, PLUGIN_TASK, readExportJob, readPluginJob } from "./job_payload.ts";
+import type { JobTasks } from "./job_runner.ts";
 import { type HistoricalExport, START_JOB, STEP_JOB } from "./historical_export.ts";
 import { again, failedFor, type JobVerdict, notReady, verdictOf } from "./job_verdict.ts";
 import { type JobPolicies, type RetryPolicy, waitSeconds } from "./job_settings.ts";
@@ -30,6 +31,13 @@ export class PluginJobs {
     this.#history = parts.history;
     this.#counters = parts.counters;
     this.#policies = policies;
+  }
+
+  /** Those of plugins themselves, or batches of events. */
+  tasks(kind: "plugin" | "export"): JobTasks {
+    return kind === "plugin"
+      ? { [PLUGIN_TASK]: (payload, attempt) => this.run(payload, attempt) }
+      : { [EXPORT_TASK]: (payload, attempt) => this.export(payload, attempt) };
   }
 
   /**

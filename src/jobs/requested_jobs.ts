@@ -3,7 +3,7 @@ import { PaddockError } from "../errors.ts";
 import type { JobIntake } from "../pipeline/job_intake.ts";
 import type { PluginJob } from "../sources/source.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
-import type { JobSink, NewJob } from "./new_job.ts";
+import type { ConfigJob, JobSink } from "./new_job.ts";
 
 const MAX_NAME = 200;
 /** Of a payload's JSON text. */
@@ -26,7 +26,7 @@ export class RequestedJobs implements JobIntake {
       [requests.map(({ pluginConfigId }) => pluginConfigId).filter(isId)],
     );
     const teams = new Map(rows.map(({ id, teamId }) => [id, teamId]));
-    const jobs: NewJob[] = [];
+    const jobs: ConfigJob[] = [];
     const refusals = requests.map((request) => {
       const refusal = refusalOf(request, teams);
       if (refusal !== null) return new PaddockError("PDK_JOB_INVALID", refusal);

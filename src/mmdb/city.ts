@@ -15,11 +15,8 @@ const TRAITS = [
   "isTorExitNode",
 ];
 
-/**
- * @param record as the database has it, with names like `geoname_id`
- * @param network the range that the record is about, in CIDR notation
- */
-export function cityOf(record: object, ip: string, network: string): City {
+/** @param record as the database has it, with names like `geoname_id` */
+export function cityOf(record: object): City {
   const city = camelCased(record) as Record<string, Record<string, unknown> | undefined>;
   const { registeredCountry } = city;
   return {
@@ -33,10 +30,13 @@ export function cityOf(record: object, ip: string, network: string): City {
     traits: {
       ...Object.fromEntries(TRAITS.map((trait) => [trait, false])),
       ...city.traits,
-      ipAddress: ip,
-      network,
     },
   };
+}
+
+/** The same record for one of its addresses, with the range that it is about in CIDR notation. */
+export function withAddress(city: City, ipAddress: string, network: string): City {
+  return { ...city, traits: { ...(city.traits as object), ipAddress, network } };
 }
 
 function camelCased(value: unknown): unknown {

@@ -7,7 +7,7 @@ import ipaddr from "ipaddr.js";
 import { LRUCache } from "lru-cache";
 import { Reader, type Response } from "maxmind";
 import { errorMessage } from "../errors.ts";
-import { type City, cityOf } from "./city.ts";
+import { type City, cityOf, withAddress } from "./city.ts";
 
 const decompress = promisify(brotliDecompress);
 
@@ -15,6 +15,8 @@ const decompress = promisify(brotliDecompress);
 const MAX_BYTES = 1024 * 1024 * 1024;
 /** Addresses whose answer is kept: a visitor's events come close together. */
 const KEPT_ANSWERS = 10_000;
+/** Records that are kept decoded: many addresses share one. */
+const KEPT_RECORDS = 5_000;
 /** In front of the metadata, which is the last part of the file. */
 const METADATA_MARK = Buffer.from("abcdef4d61784d696e642e636f6d", "hex");
 /** Between the search tree and what it points to. */
@@ -25,6 +27,8 @@ export class GeoIpDatabase {
   readonly type: string;
   readonly builtAt: Date;
   readonly #reader: Reader<Response>;
+  /** By what the reader decoded and keeps. */
+  readonly #cities = new WeakMap<object, City>();
   readonly #answers = new LRUCache<string, { readonly city: City | null }>({ max: KEPT_ANSWERS });
 
   private constructor(reader: Reader<Response>) {
@@ -51,7 +55,9 @@ export class GeoIpDatabase {
     }
     let reader: Reader<Response>;
     try {
-      reader = new Reader<Response>(plain);
+      reader = new Reader<Response>(plain, {
+        cache: new LRUCache<string | number, object>({ max: KEPT_RECORDS }),
+      });
     } catch (error) {
       throw new Error(`its metadata cannot be read: ${errorMessage(error)}`);
     }
@@ -93,7 +99,16 @@ export class GeoIpDatabase {
     if (address.kind() === "ipv6" && this.#reader.metadata.ipVersion === 4) return null;
     const [record, prefix] = this.#reader.getWithPrefixLength(address.toString());
     if (record === null || typeof record !== "object") return null;
-    const of = address.kind() === "ipv6" ? ipaddr.IPv6 : ipaddr.IPv4;
-    return cityOf(record, ip, `${of.networkAddressFromCIDR(`${address}/${prefix}`)}/${prefix}`);
+    let city = this.#cities.get(record);
+    if (city === undefined) this.#cities.set(record, city = cityOf(record));
+    return withAddress(city, ip, networkOf(address, prefix));
   }
+}
+
+function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, prefix: number): string {
+  const bytes = address.toByteArray().map((byte, index) => {
+    const kept = Math.min(8, Math.max(0, prefix - index * 8));
+    return byte & 0xff << 8 - kept;
+  });
+  return `${ipaddr.fromByteArray(bytes)}/${prefix}`;
 }

@@ -7,6 +7,8 @@ export class Counters {
   /** Dropped by a plugin. */
   dropped = 0;
   deadLettered = 0;
+  /** Put aside because their team's plugins are slow; each is counted again when it is its turn. */
+  parked = 0;
   /** Dead letters that the store refused; said in the log in full. */
   lost = 0;
   /** Why writers wait, or null. */

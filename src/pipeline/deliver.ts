@@ -278,7 +278,8 @@ export class Deliverer {
     const lost = await this.#parts.cursors.advance(moved);
     for (const cursor of moved) this.#saved.set(keyOf(cursor), cursor.position);
     for (const owner of lost) {
-      this.#log.info`plugin config ${owner.configId} is told of events by another server now`;
+      this.#log.with({ config: owner.configId })
+        .info`plugin config ${owner.configId} is told of events by another server now`;
       const delivery = this.#deliveries.get(keyOf(owner));
       if (delivery !== undefined) {
         await delivery.stop(0);
@@ -298,7 +299,7 @@ export class Deliverer {
     for (const [teamId, events] of await outbox.expire(retentionHours)) {
       const message = `up to ${events} events were not delivered within ${retentionHours} hours ` +
         "and are not delivered any more";
-      this.#log.error`team ${teamId}: ${message}`;
+      this.#log.with({ team: teamId }).error`team ${teamId}: ${message}`;
       for (const target of targets.all()) {
         if (target.teamId === teamId && target.hooks !== null) target.say("ERROR", `${message}.`);
       }

@@ -2,14 +2,18 @@
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
-import type { PluginEvent, RawEvent } from "../events/types.ts";
+import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
+import { NOBODY, type Observer } from "../telemetry/observer.ts";
+import { type BatchTrace, here, traceBatch } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
 import { InFlightBatch } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
+import { Lanes } from "./lanes.ts";
+import { Parking, type ParkingPlace } from "./parking.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
 import { type DefinitionIndex, prepareEvent, type TeamRules } from "./prepare.ts";
@@ -39,6 +43,9 @@ export interface PipelineParts {
   readonly actions: ActionIntents;
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
+  readonly observer?: Observer;
+  /** Where events of slow teams wait; null where they wait in memory. */
+  readonly parking: ParkingPlace | null;
 }
 
 export interface PipelineOptions {
@@ -64,7 +71,10 @@ export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #options: PipelineOptions;
   readonly #queue = new WriteQueue();
-  readonly #transform: Transform;
+  readonly #observer: Observer;
+  /** Each team's way through its plugins. */
+  readonly lanes: Lanes;
+  readonly #parking: Parking | null;
   readonly #writers: Writer[];
   readonly #batches = new Set<InFlightBatch>();
   readonly #acks = new Set<Promise<void>>();
@@ -79,7 +89,9 @@ export class Pipeline {
   constructor(parts: PipelineParts, options: PipelineOptions) {
     this.#parts = parts;
     this.#options = options;
-    this.#transform = new Transform(parts.chains);
+    this.#observer = parts.observer ?? NOBODY;
+    this.#parking = parts.parking === null ? null : new Parking(parts.parking);
+    this.lanes = new Lanes(new Transform(parts.chains), this.#parking, options.maxEvents);
     this.#writers = Array.from(
       { length: options.writers },
       () =>
@@ -89,6 +101,7 @@ export class Pipeline {
 
   start(): void {
     for (const writer of this.#writers) writer.start();
+    this.lanes.start();
   }
 
   /** Events and bytes that are in flight now. */
@@ -120,11 +133,23 @@ export class Pipeline {
    * Takes a batch in. Resolves when all of it is decoded and on its way, which keeps the order of
    * calls; the batch is acknowledged later, when every item is durable.
    */
-  async accept(source: string, batch: ReceivedBatch): Promise<void> {
+  accept(source: string, batch: ReceivedBatch): Promise<void> {
+    const trace = traceBatch(source, batch.items.length);
+    return trace.run(() => this.#accept(source, batch, trace));
+  }
+
+  async #accept(source: string, batch: ReceivedBatch, trace: BatchTrace): Promise<void> {
+    const { items } = batch;
+    const began = performance.now();
+    this.#observer.batchTaken(source, items.length, ageMs(items));
     const inFlight = new InFlightBatch(
       batch,
       (bytes) => this.#finished(bytes),
-      (finished) => this.#acknowledge(finished),
+      (finished) => {
+        this.#observer.batchDone(source, items.length, performance.now() - began);
+        trace.end();
+        this.#acknowledge(finished);
+      },
     );
     this.#batches.add(inFlight);
     this.counters.received += batch.items.length;
@@ -172,7 +197,9 @@ export class Pipeline {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     this.#stop.abort();
+    this.lanes.stop();
     await Promise.all(this.#writers.map((writer) => writer.stop()));
+    await this.#parking?.stop();
     await Promise.allSettled(this.#acks);
     // The newest first: each goes in front of what was given back before it.
     for (const inFlight of [...this.#batches].reverse()) {
@@ -205,17 +232,26 @@ export class Pipeline {
       );
       return;
     }
-    const pluginEvents: PluginEvent[] = events.map(({ event }) => event);
-    this.#transform.run(teamId, pluginEvents, (results, offset) => {
-      const items: WriteItem[] = [];
-      results.forEach((result, position) => {
-        const decoded = events[offset + position] as Decoded;
-        const done = () => inFlight.finish(decoded.index);
-        const item = this.#writeItem(source, decoded, result, team, done);
-        if (item !== null) items.push(item);
-      });
-      this.#queue.push(items);
-    });
+    const place = here();
+    this.lanes.enter({
+      teamId,
+      events: events.map(({ event }) => event),
+      raw: events.map(({ raw }) => raw),
+      next: (results, offset) => {
+        const items: WriteItem[] = [];
+        results.forEach((result, position) => {
+          const decoded = events[offset + position] as Decoded;
+          const done = () => inFlight.finish(decoded.index);
+          const item = this.#writeItem(source, decoded, result, team, done);
+          if (item !== null) items.push({ ...item, place });
+        });
+        this.#queue.push(items);
+      },
+      parked: (offset, count) => {
+        this.counters.parked += count;
+        for (const { index } of events.slice(offset, offset + count)) inFlight.finish(index);
+      },
+    }, inFlight.batch.wasParked === true);
   }
 
   #writeItem(
@@ -239,11 +275,14 @@ export class Pipeline {
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
-      const deadLetter = (error: unknown) => ({
-        ...deadLetterOf(source, decoded.item, error),
-        step: "write",
-        code: "PDK_ROW_REFUSED" as const,
-      });
+      const deadLetter = (error: unknown) => {
+        this.#observer.deadLettered(source, "PDK_ROW_REFUSED");
+        return {
+          ...deadLetterOf(source, decoded.item, error),
+          step: "write",
+          code: "PDK_ROW_REFUSED" as const,
+        };
+      };
       const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
@@ -280,7 +319,9 @@ export class Pipeline {
 
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
-    this.#log.warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
+    this.#observer.deadLettered(source, letter.code);
+    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      .warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }
 
@@ -328,4 +369,11 @@ export class Pipeline {
     this.#acks.add(ack);
     ack.finally(() => this.#acks.delete(ack));
   }
+}
+
+/** How long ago the first event of a batch was received; 0 where that is not known. */
+function ageMs(items: readonly ReceivedItem[]): number {
+  const [first] = items;
+  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
+  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
 }

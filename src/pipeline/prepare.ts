@@ -68,14 +68,13 @@ export function prepareEvent(event: PluginEvent, context: PrepareContext): Prepa
     distinctId,
     timestamp: isoTime(eventTimeMs(event)),
   };
-  const createdAt = personCreatedAt(event);
   if (event.event === "$snapshot") {
     return {
       ...base,
       properties: "{}",
       elements: null,
       recording: recordingOf(own),
-      person: { merge: null, set: null, setOnce: null, createdAt },
+      person: { merge: null, set: null, setOnce: null, createdAt: firstDate(event.now) },
     };
   }
   const clicked = clickedElements(own);
@@ -89,6 +88,7 @@ export function prepareEvent(event: PluginEvent, context: PrepareContext): Prepa
   if (setOnce !== null) stored.$set_once = setOnce;
   const updatesPerson = event.event !== "$groupidentify";
   const groups = groupsOf(event.event, own);
+  const merge = mergeOf(event.event, distinctId, own);
   return {
     ...base,
     properties: storableJsonText(stored),
@@ -97,10 +97,10 @@ export function prepareEvent(event: PluginEvent, context: PrepareContext): Prepa
       : { json: storableJsonText(clicked), hash: elementsHash(clicked) },
     recording: null,
     person: {
-      merge: mergeOf(event.event, distinctId, own),
+      merge,
       set: updatesPerson ? set : null,
       setOnce: updatesPerson ? setOnce : null,
-      createdAt,
+      createdAt: merge === null ? firstDate(event.sent_at, event.now) : firstDate(event.now),
     },
     ...(groups === undefined ? {} : { groups }),
     ...(definitions === undefined ? {} : { definitions }),
@@ -177,8 +177,9 @@ function mergeOf(
   return isMergeable(otherId) && isMergeable(distinctId) ? { otherId, identifies } : null;
 }
 
-function personCreatedAt(event: PluginEvent): string {
-  for (const moment of [event.sent_at, event.now]) {
+/** The first that is a date, or else now. */
+function firstDate(...moments: (string | null)[]): string {
+  for (const moment of moments) {
     const date = moment ? normalizedDate(moment) : null;
     if (date !== null) return date;
   }

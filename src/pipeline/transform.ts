@@ -1,8 +1,9 @@
 /** Sends each team's events through its plugins, and keeps each team's events in order. */
+import { setImmediate } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import type { PluginEvent } from "../events/types.ts";
-import { MAX_NESTING, nestsDeeper } from "../events/nesting.ts";
+import { MAX_NESTING, nestsDeeper, textNestsDeeper } from "../events/nesting.ts";
 import { isObject } from "../events/person_properties.ts";
 import { MAX_DISTINCT_ID_LENGTH } from "./decode.ts";
 import type { ChainOutcome, PluginChains } from "./plugin_chains.ts";
@@ -14,60 +15,32 @@ export interface Transformed {
   readonly marks: PluginMarks | null;
 }
 
-/** Events in one frame at most, so that a long batch flows through a chain in several places. */
-const FRAME_EVENTS = 100;
+const TOO_DEEP = `it nests deeper than ${MAX_NESTING} levels`;
+
+/** Characters of JSON that are parsed in one turn of the event loop. */
+const READ_AT_ONCE = 512 * 1024;
+
+/** Longer texts are looked through before they are parsed. */
+const LONG_TEXT = 64 * 1024;
 
 export class Transform {
   readonly #chains: PluginChains;
-  /** Per team: settles when everything handed in so far has been handed on. */
-  readonly #lanes = new Map<number, Promise<void>>();
   readonly #log = getLogger(["paddock", "transform"]);
 
   constructor(chains: PluginChains) {
     this.#chains = chains;
   }
 
-  /**
-   * Runs events of one team through its plugins and hands them on, in the order of the calls.
-   * Where no plugin is in the way, `next` is called before this returns.
-   * @param next gets the very events, index by index; must not throw
-   */
-  run(
-    teamId: number,
-    events: readonly PluginEvent[],
-    next: (results: Transformed[], offset: number) => void,
-  ): void {
-    const hasPlugins = this.#chains.has(teamId);
-    if (!hasPlugins && !this.#lanes.has(teamId)) {
-      next(events.map((event) => ({ event, marks: null })), 0);
-      return;
-    }
-    for (let offset = 0; offset < events.length; offset += FRAME_EVENTS) {
-      const frame = events.slice(offset, offset + FRAME_EVENTS);
-      this.#enlist(teamId, frame, hasPlugins, (results) => next(results, offset));
-    }
+  /** Whether anything would be done with a team's events. */
+  has(teamId: number): boolean {
+    return this.#chains.has(teamId);
   }
 
-  #enlist(
-    teamId: number,
-    frame: readonly PluginEvent[],
-    hasPlugins: boolean,
-    next: (results: Transformed[]) => void,
-  ): void {
-    // Started before the earlier frame is through: the chain keeps order per plugin by itself.
-    const started = hasPlugins
+  /** Runs events of one team through its plugins. Results in input order; never rejects. */
+  run(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
+    return this.#chains.has(teamId)
       ? this.#through(teamId, frame)
       : Promise.resolve(frame.map((event) => ({ event, marks: null })));
-    const before = this.#lanes.get(teamId);
-    const lane = (async () => {
-      const results = await started;
-      await before;
-      next(results);
-    })();
-    this.#lanes.set(teamId, lane);
-    lane.finally(() => {
-      if (this.#lanes.get(teamId) === lane) this.#lanes.delete(teamId);
-    });
   }
 
   async #through(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
@@ -82,16 +55,23 @@ export class Transform {
     try {
       outcomes = inputs.length === 0 ? [] : await this.#chains.run(teamId, inputs);
     } catch (error) {
-      this.#log.error`plugins of team ${teamId} were passed by: ${errorMessage(error)}`;
+      const uuids = inputs.map(({ uuid }) => uuid);
+      this.#log.with({ team: teamId, uuids }).error`plugins were passed by: ${errorMessage(error)}`;
       return results;
     }
-    indices.forEach((index, position) => {
+    let read = 0;
+    for (const [position, index] of indices.entries()) {
       const original = frame[index] as PluginEvent;
       const outcome = outcomes[position];
-      if (outcome !== undefined) {
-        results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+      if (outcome === undefined) continue;
+      read += outcome.json?.length ?? 0;
+      // What plugins return may be large: others have their turn in between.
+      if (read > READ_AT_ONCE) {
+        await setImmediate();
+        read = 0;
       }
-    });
+      results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+    }
     return results;
   }
 
@@ -101,9 +81,13 @@ export class Transform {
     const marks = succeeded.length + failed.length === 0 ? null : { succeeded, failed };
     if (outcome.json === input) return { event: original, marks };
     try {
+      if (outcome.json.length > LONG_TEXT && textNestsDeeper(outcome.json)) {
+        throw new Error(TOO_DEEP);
+      }
       return { event: checkedEvent(original, JSON.parse(outcome.json)), marks };
     } catch (error) {
-      this.#log.warn`event ${original.uuid} left its plugins unusable: ${errorMessage(error)}`;
+      this.#log.with({ uuid: original.uuid, team: original.team_id })
+        .warn`an event left its plugins unusable: ${errorMessage(error)}`;
       return { event: original, marks: { succeeded: [], failed: [...succeeded, ...failed] } };
     }
   }
@@ -126,7 +110,7 @@ function checkedEvent(original: PluginEvent, returned: unknown): PluginEvent {
   if (properties !== undefined && properties !== null && !isObject(properties)) {
     throw new Error("'properties' is not an object");
   }
-  if (nestsDeeper(returned)) throw new Error(`it nests deeper than ${MAX_NESTING} levels`);
+  if (nestsDeeper(returned)) throw new Error(TOO_DEEP);
   return {
     ...returned,
     event,

@@ -4,6 +4,7 @@
  */
 import type { DeadLetter } from "../events/dead_letter.ts";
 import { conflictKeys, type PreparedEvent } from "../events/prepared_event.ts";
+import type { TracePlace } from "../telemetry/tracing.ts";
 import { Wakeups } from "./wakeups.ts";
 
 /** One thing to make durable, and whom to tell. */
@@ -17,6 +18,8 @@ export interface WriteItem {
     | { readonly kind: "letter"; readonly letter: DeadLetter };
   /** Called once it is durable. */
   done(): void;
+  /** Where it comes from. */
+  readonly place?: TracePlace;
 }
 
 interface Waiting {

@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
+import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
 import type { EventStore } from "./event_store.ts";
@@ -87,8 +88,10 @@ export class Writer {
       else letters.push(work.letter);
     }
     while (true) {
+      const began = performance.now();
       try {
         const report = await this.#store.write(events, letters);
+        traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
         if (this.#backoff.failures > 0) this.#log.info`the store answers again`;
         this.#backoff.succeeded();
         this.#counters.stored += report.stored;
@@ -122,14 +125,23 @@ export class Writer {
     const item = items[0] as WriteItem;
     if (item.work.kind === "letter") {
       // A dead letter that cannot be stored has nowhere left to go but the log.
-      this.#log.error`a dead letter was refused: ${errorMessage(error)} ${item.work.letter}`;
+      const { letter } = item.work;
+      this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+        .error`a dead letter was refused: ${errorMessage(error)} ${letter}`;
       this.#counters.lost++;
       item.done();
       return;
     }
     const letter = item.work.deadLetter(error);
-    this.#log
-      .warn`dead letter for event ${letter.eventUuid} of team ${letter.teamId}: ${letter.reason}`;
+    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      .warn`an event was refused and is a dead letter: ${letter.reason}`;
     await this.#write([{ work: { kind: "letter", letter }, done: () => item.done() }]);
   }
+}
+
+/** Each once: events of a batch share one. */
+function placesOf(items: readonly WriteItem[]): TracePlace[] {
+  const places = new Set(items.map(({ place }) => place));
+  places.delete(undefined);
+  return [...places] as TracePlace[];
 }

@@ -29,6 +29,8 @@ export interface PluginCode {
   readonly maps?: ReadonlyMap<string, string>;
   /** Which of `files` is the entry. */
   readonly main: string;
+  /** Of the libraries that are loaded for those that import them; none if left out. */
+  readonly libraries?: readonly string[];
   /** Exported functions seen in the text are not known before loading; the fence reports them. */
   readonly language: "javascript" | "typescript";
 }
@@ -83,16 +85,28 @@ export interface PluginFailure {
 export interface PluginReports {
   /** The config's plugin threw: kept in its error column (written in batches). */
   failed(pluginConfigId: number, failure: PluginFailure): void;
-  /** The config loaded: clears its error column and records what the plugin exports. */
+  /** The plugin was loaded: records what it exports. */
   loaded(
     pluginConfigId: number,
     pluginId: number,
     capabilities: PluginCapabilities,
     metrics?: DeclaredMetrics,
   ): void;
-  /** Setup failed ten times: the config is disabled. */
-  gaveUp(pluginConfigId: number): void;
+  /** The config was set up: clears its error column. */
+  ready(pluginConfigId: number): void;
+  /**
+   * Setup failed ten times on this server: the config is disabled if it did so on all that run.
+   * @param version of code, grants and config
+   * @param decided told what became of it, once that is known
+   */
+  gaveUp(pluginConfigId: number, version: string, decided: (fate: GivenUp) => void): void;
 }
+
+/**
+ * What becomes of a config whose setup failed: it is disabled; or tried on, because another server
+ * has it set up or has not tried as often; or because the version before goes on instead.
+ */
+export type GivenUp = "disabled" | "other servers" | "version before";
 
 /** What a plugin exports, as stored in `posthog_plugin.capabilities`. */
 export interface PluginCapabilities {

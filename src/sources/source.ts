@@ -31,6 +31,8 @@ export interface PluginJob {
 export interface ReceivedBatch {
   /** In the order they are to be processed. */
   readonly items: readonly ReceivedItem[];
+  /** Its events were parked, and now it is their turn. */
+  readonly wasParked?: true;
   /** Everything in it is durable: forget it. Rejects with a retryable error when the store is away. */
   ack(): Promise<void>;
   /**

@@ -1,10 +1,13 @@
 /** Where log lines go. Parts log with `getLogger(["paddock", part])` and know nothing of this. */
-import { inspect } from "node:util";
 import { configure, getAnsiColorFormatter, type LogLevel, type LogRecord } from "@logtape/logtape";
+import { lineText, valueText } from "./line_text.ts";
+import { Repeats } from "./repeats.ts";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "log" | "warn" | "error" | "none";
   readonly format: "auto" | "pretty" | "json";
+  /** Told of every line that is written as well. */
+  readonly also?: { write(record: LogRecord): void };
 }
 
 const LEVELS: Record<LogOptions["level"], LogLevel | null> = {
@@ -17,44 +20,51 @@ const LEVELS: Record<LogOptions["level"], LogLevel | null> = {
   none: null,
 };
 
-/** Sends all lines to standard error, so that a command's own output stays clean. */
-export async function configureLogging(options: LogOptions): Promise<void> {
+/**
+ * Sends all lines to standard error, so that a command's own output stays clean.
+ * @returns what writes how often lines came that were held back as repeats
+ */
+export async function configureLogging(options: LogOptions): Promise<() => void> {
   const pretty = options.format === "pretty" ||
     options.format === "auto" && Deno.stderr.isTerminal();
-  const format = pretty ? prettyFormatter() : jsonLine;
+  const format = pretty ? prettyLine() : jsonLine;
+  const repeats = new Repeats((record) => {
+    console.error(format(record).trimEnd());
+    options.also?.write(record);
+  });
   await configure({
     reset: true,
-    sinks: {
-      console: (record: LogRecord) => console.error(format(record).trimEnd()),
-    },
+    sinks: { console: (record: LogRecord) => repeats.write(record) },
     loggers: [
       { category: "paddock", lowestLevel: LEVELS[options.level], sinks: ["console"] },
       { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["console"] },
     ],
   });
+  return () => repeats.flush();
 }
 
-function prettyFormatter(): (record: LogRecord) => string {
-  return getAnsiColorFormatter({
+/** For people: what a line was given besides stands behind it. */
+function prettyLine(): (record: LogRecord) => string {
+  const format = getAnsiColorFormatter({
     timestamp: "time",
     category: (names) => names.slice(1).join("."),
     value: valueText,
   });
+  return (record) => {
+    const besides = Object.entries(record.properties).map(([key, value]) =>
+      `${key}=${valueText(value)}`
+    );
+    return [format(record).trimEnd(), ...besides].join(" ");
+  };
 }
 
 /** One line of JSON: time, level, part, message, and what the line was given besides. */
-function jsonLine(record: LogRecord): string {
+export function jsonLine(record: LogRecord): string {
   return JSON.stringify({
     time: new Date(record.timestamp).toISOString(),
     level: record.level,
     part: record.category.slice(1).join("."),
-    message: record.message.map((piece, index) => index % 2 === 0 ? piece : valueText(piece)).join(
-      "",
-    ),
+    message: lineText(record),
     ...record.properties,
   });
-}
-
-function valueText(value: unknown): string {
-  return typeof value === "string" ? value : inspect(value, { breakLength: Infinity });
 }

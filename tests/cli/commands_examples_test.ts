@@ -9,6 +9,7 @@ import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { PluginGrants } from "../../src/plugins/grants/plugin_grants.ts";
 import { PluginHosts } from "../../src/plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "../../src/plugins/logs/plugin_log_writer.ts";
+import { SetupFailures } from "../../src/stores/postgres/setup_failures.ts";
 import { PluginReportWriter } from "../../src/plugins/logs/plugin_report_writer.ts";
 import { PluginRegistry } from "../../src/plugins/registry/plugin_registry.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
@@ -22,7 +23,11 @@ const PROJECT = fileURLToPath(import.meta.resolve("../../"));
 /** The plugins of a database, in the real fence. */
 async function pluginsOf(database: Database, baseDir = PROJECT) {
   const log = new PluginLogWriter(database, randomUUID());
-  const reports = new PluginReportWriter(database, () => {});
+  const reports = new PluginReportWriter(
+    database,
+    new SetupFailures(database, randomUUID()),
+    () => {},
+  );
   const hosts = new PluginHosts({ ...TEST_HOST_OPTIONS, taskTimeoutMs: 30_000 }, {
     log,
     reports,

@@ -6,6 +6,7 @@ import { PaddockError } from "../../src/errors.ts";
 import type { RawEvent } from "../../src/events/types.ts";
 import { CaptureHandler } from "../../src/http/capture/handler.ts";
 import { ClientAddress } from "../../src/http/client_address.ts";
+import { Metrics } from "../../src/telemetry/metrics.ts";
 import { HttpServer } from "../../src/http/server.ts";
 import { migrate } from "../../src/stores/migrations/migrate.ts";
 import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
@@ -50,6 +51,7 @@ async function captureServer(trusted: string[] = []): Promise<CaptureServer> {
       clients: new ClientAddress(trusted),
       limits: LIMITS,
     }),
+    metrics: () => new Metrics().text(),
     health: () => ({
       ready: false,
       parts: { store: { isWell: false, isNeeded: true, since: "2021-10-28", reason: "is away" } },

@@ -1,5 +1,6 @@
 /** Stored events reach onEvent and onSnapshot: at least once, in batches, whatever dies. */
 import assert from "node:assert/strict";
+import type { PluginSpec } from "../../src/plugins/types.ts";
 import { createTestDatabase } from "../services/database.ts";
 import { feed, item, prepareDatabase } from "../services/pipeline.ts";
 import { eventually, installedSpecs, startPluginServer } from "../services/plugin_server.ts";
@@ -192,38 +193,38 @@ Deno.test("two servers share the plugins, and one that leaves is taken over at o
   await second[Symbol.asyncDispose]();
 });
 
+/** The plugins as a version that cannot be loaded, though one before it wanted stored events. */
+function brokenVersion(specs: readonly PluginSpec[], version: string, methods: readonly string[]) {
+  const files = new Map([["index.js", "throw new Error('broken')"]]);
+  return specs.map((spec) => ({
+    ...spec,
+    version,
+    code: { ...spec.code, files },
+    capabilities: { methods, scheduled_tasks: [], jobs: [] },
+  }));
+}
+
 Deno.test("while a version cannot be loaded, events wait for the next, if the one before wanted them", async () => {
   await using test = await createTestDatabase();
   const { database } = test;
   const teamId = await prepareDatabase(database);
   const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
-  await using server = await startPluginServer(database, specs, {
-    hosts: { logLinesPerSecond: 10_000 },
-  });
+  // A server that never had the version before.
+  await using server = await startPluginServer(
+    database,
+    brokenVersion(specs, "2", ["onEvent"]),
+    { hosts: { logLinesPerSecond: 10_000 } },
+  );
   await feed(server.pipeline, numbered(teamId, 0, 20));
-  await eventually(() => server.printed().length === 20, () => server.logText());
-  const files = new Map([["index.js", "throw new Error('broken')"]]);
-  const broken = specs.map((spec) => ({
-    ...spec,
-    version: "2",
-    code: { ...spec.code, files },
-    capabilities: { methods: ["onEvent"], scheduled_tasks: [], jobs: [] },
-  }));
-  await server.apply(broken);
   await eventually(() => /broken/.test(server.logText()), () => server.logText());
-  await feed(server.pipeline, numbered(teamId, 20, 20));
-  // One that never wanted any is not kept anything for.
   assert.equal(server.hosts.targets.isWanted(teamId, "seen"), true);
-  await server.apply(broken.map((spec) => ({
-    ...spec,
-    version: "3",
-    capabilities: { methods: ["processEvent"], scheduled_tasks: [], jobs: [] },
-  })));
+  // One that never wanted any is not kept anything for.
+  await server.apply(brokenVersion(specs, "3", ["processEvent"]));
   await eventually(
     () => server.hosts.targets.isWanted(teamId, "seen") === false,
     () => "it is still wanted",
   );
-  await server.apply(broken);
+  await server.apply(brokenVersion(specs, "2", ["onEvent"]));
   await server.apply(specs.map((spec) => ({ ...spec, version: "4" })));
   await feed(server.pipeline, numbered(teamId, 40, 20));
   await eventually(
@@ -237,21 +238,31 @@ Deno.test("events that came while the plugin was broken are told to the version 
   const { database } = test;
   const teamId = await prepareDatabase(database);
   const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
+  await using server = await startPluginServer(
+    database,
+    brokenVersion(specs, "2", ["onEvent"]),
+    { hosts: { logLinesPerSecond: 10_000 } },
+  );
+  await feed(server.pipeline, numbered(teamId, 0, 20));
+  await eventually(() => /broken/.test(server.logText()), () => server.logText());
+  await feed(server.pipeline, numbered(teamId, 20, 20));
+  await server.apply(specs.map((spec) => ({ ...spec, version: "3" })));
+  await eventually(() => new Set(server.printed()).size === 40, () => server.logText());
+});
+
+Deno.test("a version that cannot be loaded leaves stored events to the one before", async () => {
+  await using test = await createTestDatabase();
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  const specs = await installedSpecs(database, teamId, [{ source: LISTENER }]);
   await using server = await startPluginServer(database, specs, {
     hosts: { logLinesPerSecond: 10_000 },
   });
   await feed(server.pipeline, numbered(teamId, 0, 20));
   await eventually(() => server.printed().length === 20, () => server.logText());
-  const files = new Map([["index.js", "throw new Error('broken')"]]);
-  await server.apply(specs.map((spec) => ({
-    ...spec,
-    version: "2",
-    code: { ...spec.code, files },
-    capabilities: { methods: ["onEvent"], scheduled_tasks: [], jobs: [] },
-  })));
+  await server.apply(brokenVersion(specs, "2", ["onEvent"]));
   await eventually(() => /broken/.test(server.logText()), () => server.logText());
   await feed(server.pipeline, numbered(teamId, 20, 20));
-  await server.apply(specs.map((spec) => ({ ...spec, version: "3" })));
   await eventually(() => new Set(server.printed()).size === 40, () => server.logText());
 });
 

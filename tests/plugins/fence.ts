@@ -6,6 +6,7 @@ import { EgressGateway } from "../../src/plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "../../src/plugins/egress/egress_refusals.ts";
 import { PluginHosts, type PluginHostsOptions } from "../../src/plugins/hosts/plugin_hosts.ts";
 import type { PluginSite } from "../../src/plugins/site/site_client.ts";
+import { importedLibraries } from "../../src/plugins/source/libraries.ts";
 import type {
   PluginApi,
   PluginCapabilities,
@@ -87,6 +88,7 @@ export function specOf(plugin: TestPlugin, id: number): PluginSpec {
       files: new Map(Object.entries({ "index.js": plugin.source, ...plugin.files })),
       main: "index.js",
       language: "javascript",
+      libraries: importedLibraries([plugin.source, ...Object.values(plugin.files ?? {})]),
     },
     grants: plugin.grants ?? [],
     configs: [config],
@@ -113,6 +115,7 @@ export function fence(
     reports: {
       failed: (configId, failure) => failures.push({ configId, failure }),
       loaded: (configId, _pluginId, capabilities) => loaded.set(configId, capabilities),
+      ready: () => {},
       gaveUp: () => {},
     },
     api,

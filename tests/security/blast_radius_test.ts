@@ -200,6 +200,93 @@ const QUIET: readonly Attack[] = [
   },
 ];
 
+/**
+ * Plugin code can call the listener that the server's frames come to: it fools its own world, in
+ * which deadlines are kept, and the server has to do without that.
+ */
+const FORGE = `
+  const data = globalThis[Object.getOwnPropertySymbols(globalThis).find((s) => globalThis[s]?.listeners)];
+  const { callback } = data.listeners.message[0];
+  const trusted = Object.getOwnPropertySymbols(new Event("x")).find((s) => String(s).includes("isTrusted"));
+  const forge = (type, id, payload = []) => {
+    const frame = new Uint8Array(10 + payload.length);
+    new DataView(frame.buffer).setUint32(0, 6 + payload.length);
+    frame.set([1, type, 0, 0, 0, id, ...payload], 4);
+    const message = new Event("message");
+    message[trusted] = true;
+    message.data = frame;
+    callback.call(globalThis, message);
+  };`;
+
+/** What never comes to an end, in a world without promises in which no deadline is kept. */
+const UNTIMED = (code: string) =>
+  `exports.processEvent = (event) => {
+    if (!event.properties.attack) { event.properties.seen = true; return event }
+    globalThis.Promise = class { then() {} };
+    ${code}
+    return { then() {} };
+  }`;
+
+const STALLING: readonly Attack[] = [
+  { name: "a world without deadlines", source: UNTIMED(""), expect: "fails" },
+  {
+    name: "silence on purpose, and a sign of life in between",
+    source: UNTIMED(`
+      const spin = () => { const end = Date.now() + 700; while (Date.now() < end); setTimeout(spin, 150) };
+      spin();`),
+    expect: "fails",
+  },
+  {
+    name: "signs of life that are forged",
+    source: UNTIMED(`${FORGE} setInterval(() => forge(5, 1), 20);`),
+    expect: "fails",
+  },
+  {
+    name: "a loop that forges signs of life",
+    source: UNTIMED(`${FORGE} for (;;) forge(5, 1);`),
+    expect: "fails",
+  },
+  {
+    name: "an answer that is forged fools the plugin alone",
+    code: `${FORGE}
+      const asked = meta.storage.get("k", "none");
+      await null;
+      const payload = new TextEncoder().encode('[{"ok":true,"value":"forged"}]');
+      for (let id = 1; id < 200; id++) forge(3, id, payload);
+      return await asked;`,
+    expect: /^returned (forged|none)$/,
+  },
+  {
+    name: "limits that are forged",
+    // Loads itself again, with a million lines a second.
+    code: `${FORGE}
+      const load = { files: { "index.js": "for (let i = 0; i < 2e4; i++) console.log(i)" }, main: "index.js",
+        maps: {}, configs: [{ id: 1, config: {}, attachments: {} }], logLinesPerSecond: 1e6, logLineLength: 1e6,
+        egress: null, egressLimits: { requests: 1e6, requestMs: 1e9 } };
+      forge(1, 0, new TextEncoder().encode(JSON.stringify(load)));
+      return "forged";`,
+    expect: "harmless",
+  },
+  {
+    name: "a flood of requests that are refused",
+    code:
+      "for (let i = 0; i < 2e3; i++) await fetch('http://127.0.0.1:9/' + i).catch(() => {}); return 'done';",
+    expect: "harmless",
+  },
+  {
+    name: "a log of what is no line",
+    code:
+      "Object.prototype.toJSON = function () { return { message: 'x'.repeat(5e7) } }; console.log('x'); delete Object.prototype.toJSON; await new Promise((r) => setTimeout(r, 50)); return 'done';",
+    expect: "contained",
+  },
+  {
+    name: "calls of 60 MB",
+    code:
+      "meta.storage.get('k').catch(() => {}); Array.prototype.toJSON = () => 'x'.repeat(5e7); await null; delete Array.prototype.toJSON; await new Promise((r) => setTimeout(r, 50)); return 'done';",
+    expect: "contained",
+  },
+];
+
 const ALWAYS: readonly Attack[] = [
   { name: "a loop while it loads", source: "for (;;);", expect: "harmless" },
   {
@@ -240,6 +327,7 @@ const ALWAYS: readonly Attack[] = [
 testAttacks("loops end with their event", LOOPS, { atOnce: 4 });
 testAttacks("memory ends with its event", MEMORY, { atOnce: 3 });
 testAttacks("what neither loops nor leaks costs an event at most", QUIET, { atOnce: 8 });
+testAttacks("what looks alive and ends nothing is stopped", STALLING, { atOnce: 5 });
 testAttacks("a plugin that is all attack costs its own events only", ALWAYS, {
   atOnce: 5,
   env: { PLUGIN_HEAP_MB: "64" },
@@ -256,6 +344,22 @@ Deno.test("a plugin that always hangs is paused, and its events pass it by", asy
   }
   assert.match(fenced.logText(), /did not come to an end within 0\.15 s/);
   assert.match(fenced.logText(), /paused for 10 s/);
+});
+
+Deno.test("what a plugin says of its events has a bound, whatever it throws", async () => {
+  await using fenced = fence(
+    [{ source: `exports.processEvent = () => { throw new Error("no") }` }],
+    {
+      logLinesPerSecond: 10,
+    },
+  );
+  for (let batch = 0; batch < 10; batch++) {
+    const outcomes = await fenced.run(Array.from({ length: 100 }, (_, n) => pluginEvent(n)));
+    assert.ok(outcomes.every(({ failed }) => failed.length === 1));
+  }
+  const lines = fenced.log.filter(({ message }) => message.startsWith("Error: no")).length;
+  // Twenty in each second that this took.
+  assert.ok(lines >= 20 && lines < 500, `${lines} lines of 1,000`);
 });
 
 Deno.test("the server's own loop is not held up by a plugin's", async () => {

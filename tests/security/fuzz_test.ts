@@ -82,6 +82,7 @@ fuzz("a worker that is sent noise does nothing, or ends", async (random) => {
       runtime: RUNTIME_FOLDER,
       grants: [],
       gateway: null,
+      libraries: [],
       limits: { heapMb: 64, dataMb: 1_600, nice: 0 },
       silenceMs: 2_000,
     }, { frame: ({ type }) => types.push(type), ended: ended.resolve });

@@ -74,6 +74,11 @@ const VALUES: readonly Attack[] = [
     "let o = {}; for (let i = 0; i < 2e3; i++) o = { o }; event.properties.o = o; return event",
   ),
   returning("an event of 100 MB", "event.properties.big = 'x'.repeat(1e8); return event"),
+  returning("an event of 2 MB", "event.properties.big = 'x'.repeat(2e6); return event"),
+  returning(
+    "2 MB of small objects",
+    "event.properties.big = Array(7e5).fill({}); return event",
+  ),
   returning(
     "a million keys of 20 characters",
     "for (let i = 0; i < 1e6; i++) event.properties['key number ' + i] = 'value'; return event",
@@ -146,6 +151,11 @@ const KEPT: readonly Attack[] = [
     "own keys named __proto__",
     `return JSON.parse(JSON.stringify(event).replace('{', '{"__proto__":{"polluted":1},').replace('"properties":{', '"properties":{"__proto__":{"polluted":1},"answer":"plain",'))`,
     /^plain$/,
+  ),
+  answering(
+    "an event that grows by half a megabyte",
+    "event.properties.big = 'x'.repeat(5e5); event.properties.answer = 'kept'; return event",
+    /^kept$/,
   ),
   answering(
     "a constructor key",

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseMessage } from "../../src/sources/celery/message.ts";
 import { pushEvents } from "../../src/sources/celery/producer.ts";
 import { createTestDatabase, type TestDatabase } from "../services/database.ts";
+import { eventually } from "../services/eventually.ts";
 import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue, type TestQueue } from "../services/redis_queue.ts";
@@ -227,4 +228,11 @@ Deno.test("a plugin is installed, changed and disabled while events flow", async
   await database.query("NOTIFY paddock_reload_plugins");
   await settles(undefined, 300);
   assert.equal(await server.stop(), 0);
+});
+
+Deno.test("a server that did nothing for too long ends, to be started again", async () => {
+  await using deployed = await deployment();
+  const server = await deployed.start({ STALENESS_RESTART_SECONDS: "1" });
+  await eventually(() => /nothing was done for \d s/.test(server.output()));
+  assert.equal(await server.ended(), 1, server.output());
 });

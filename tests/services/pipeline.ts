@@ -3,13 +3,15 @@ import { KnownDefinitions } from "../../src/events/definitions.ts";
 import type { RawEvent } from "../../src/events/types.ts";
 import { timeUuid } from "../../src/events/uuid.ts";
 import { foldPersons } from "../../src/pipeline/identify/fold.ts";
-import { Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
+import type { ParkingPlace } from "../../src/pipeline/parking.ts";
+import { type ActionIntents, Pipeline, type PipelineOptions } from "../../src/pipeline/pipeline.ts";
 import type { JobIntake } from "../../src/pipeline/job_intake.ts";
 import type { PluginChains } from "../../src/pipeline/plugin_chains.ts";
 import type { DeliveryIntents } from "../../src/pipeline/plugin_hooks.ts";
 import type { ReceivedItem } from "../../src/sources/source.ts";
 import { DeadLetters } from "../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
+import { ActionRows } from "../../src/stores/postgres/events/action_rows.ts";
 import { EventRows } from "../../src/stores/postgres/events/event_rows.ts";
 import { PostgresEventStore } from "../../src/stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
@@ -32,6 +34,10 @@ export async function prepareDatabase(database: Database): Promise<number> {
 export function createStore(
   database: Database,
   definitions = new KnownDefinitions(),
+  actions = new ActionRows(
+    { cohortsOf: () => [], match: () => ({ ids: [], hookedIds: [] }) },
+    () => {},
+  ),
 ): PostgresEventStore {
   return new PostgresEventStore({
     database,
@@ -42,6 +48,7 @@ export function createStore(
     output: new EventRows(),
     groupTypes: new GroupTypes(database),
     definitions,
+    actions,
     ensurePartitions: () => ensureEventSeenPartitions(database, { retentionDays: 7 }),
   });
 }
@@ -52,17 +59,20 @@ export function createPipeline(
   chains: PluginChains = NO_PLUGINS,
   deliveries: DeliveryIntents = NO_DELIVERIES,
   jobs: JobIntake | null = null,
+  actions?: { readonly intents: ActionIntents; readonly rows: ActionRows },
+  parking: ParkingPlace | null = null,
 ): Pipeline {
   const definitions = new KnownDefinitions();
   const pipeline = new Pipeline(
     {
-      store: createStore(database, definitions),
+      store: createStore(database, definitions, actions?.rows),
       teams: new Teams(database),
       chains,
       deliveries,
       definitions,
-      actions: { isWatched: () => false },
+      actions: actions?.intents ?? { isWatched: () => false },
       jobs,
+      parking,
     },
     {
       writers: 3,

@@ -12,6 +12,7 @@ import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { CaptureCalls } from "../../src/plugins/api/capture_calls.ts";
 import { MetricCalls } from "../../src/plugins/api/metric_calls.ts";
 import { PluginMetrics } from "../../src/plugins/metrics/plugin_metrics.ts";
 import { PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
@@ -119,12 +120,13 @@ export async function startPluginServer(
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options.hosts }, {
     log: { write: (entry) => log.push(entry) },
-    reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+    reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     api: new RoutedCalls({
       cache: others,
       storage: others,
       jobs: new JobCalls(jobs),
       metrics: new MetricCalls(metrics),
+      "posthog.capture": new CaptureCalls(new PostgresInbox(database)),
     }),
     breakers: new Breakers(null),
     egress,
@@ -164,8 +166,8 @@ export async function startPluginServer(
   const runners = pluginJobs === null || jobOptions === undefined
     ? []
     : (["plugin", "export"] as const).map((kind) =>
-      new JobRunner(database, pluginJobs, presence, {
-        kind,
+      new JobRunner(database, pluginJobs.tasks(kind), presence, {
+        takesMany: kind === "plugin",
         connectionString: jobOptions.url,
         concurrency: kind === "plugin" ? 50 : 4,
         preparedStatements: true,

@@ -9,6 +9,10 @@ export interface PostgresOptions {
   readonly port?: number;
   /** Wait for the disk at every commit. */
   readonly durable?: boolean;
+  /** More settings, which win over those made here. */
+  readonly settings?: readonly string[];
+  /** Megabytes of one file of its log, a power of two. */
+  readonly logFileMb?: number;
 }
 
 /** The folder of Postgres's programs, or null where it is not installed. */
@@ -28,12 +32,12 @@ function unprivileged(): { uid: number; gid: number } | Record<never, never> {
 export async function startPostgres(options: PostgresOptions): Promise<Service> {
   const programs = findPostgres();
   if (programs === null) throw new Error("there is no Postgres: install it");
-  const { directory, port = freePort(), durable = false } = options;
+  const { directory, port = freePort(), durable = false, settings: more = [] } = options;
   const user = unprivileged();
   await Deno.mkdir(directory, { recursive: true });
   if ("uid" in user) await Deno.chown(directory, user.uid, user.gid);
   const data = `${directory}/data`;
-  await initialise(programs, directory, data, user);
+  await initialise(programs, directory, data, user, options.logFileMb ?? 16);
   const logFile = `${directory}/postgres.log`;
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const settings = [
@@ -43,6 +47,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Service> 
     "shared_buffers=256MB",
     "logging_collector=off",
     ...(durable ? [] : ["fsync=off"]),
+    ...more,
   ];
   return await startService({
     name: "Postgres",
@@ -78,11 +83,15 @@ async function initialise(
   directory: string,
   data: string,
   user: { uid: number; gid: number } | Record<never, never>,
+  logFileMb: number,
 ): Promise<void> {
   const initialised = await Deno.stat(`${data}/PG_VERSION`).then(() => true, () => false);
   if (initialised) return;
   const { success, stderr } = await new Deno.Command(`${programs}/initdb`, {
-    args: ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+    args: [
+      ...["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+      `--wal-segsize=${logFileMb}`,
+    ],
     ...user,
     cwd: directory,
     env: { LC_ALL: "C" },

@@ -7,6 +7,8 @@ export interface ServerProcess {
   readonly address: string;
   /** What it printed so far: log lines and standard output. */
   output(): string;
+  /** Resolves with the exit code when it ends by itself. */
+  ended(): Promise<number>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number>;
   /** SIGKILL. */
@@ -15,6 +17,15 @@ export interface ServerProcess {
 
 const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 
+/** Another way to start it than out of this repository as this user. */
+export interface ServerStart {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** User and group to run as; only root may say. */
+  readonly uid?: number;
+}
+
 /**
  * Starts the server and waits until it is ready. Its environment holds nothing but `env` and what a
  * process needs to run.
@@ -22,9 +33,13 @@ const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
  */
 export async function startServerProcess(
   env: Readonly<Record<string, string>>,
+  start?: ServerStart,
 ): Promise<ServerProcess> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P=server", MAIN],
+  const uid = start?.uid;
+  const child = new Deno.Command(start?.program ?? Deno.execPath(), {
+    args: [...start?.args ?? ["run", "--quiet", "-P=server", MAIN]],
+    ...(start === undefined ? {} : { cwd: start.cwd }),
+    ...(uid === undefined ? {} : { uid, gid: uid }),
     clearEnv: true,
     env: {
       PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
@@ -40,7 +55,7 @@ export async function startServerProcess(
   }).spawn();
   let text = "";
   const ready = Promise.withResolvers<string>();
-  const collect = async (stream: ReadableStream<Uint8Array>) => {
+  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
       text += chunk;
       const address = /events are accepted at (http:[^"\s]+)/.exec(text)?.[1];
@@ -70,6 +85,11 @@ export async function startServerProcess(
     pid: child.pid,
     address,
     output: () => text,
+    ended: async () => {
+      const { code } = await child.status;
+      await collected;
+      return code;
+    },
     stop: () => ended("SIGTERM"),
     kill: async () => {
       await ended("SIGKILL");

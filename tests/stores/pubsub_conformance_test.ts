@@ -7,6 +7,8 @@ import type { PubSub } from "../../src/stores/pubsub.ts";
 import { PostgresPubSub } from "../../src/stores/postgres/pubsub.ts";
 import { RedisPubSub } from "../../src/stores/redis/pubsub.ts";
 import { createTestDatabase, serviceAddress } from "../services/database.ts";
+import { freePort } from "../services/free_port.ts";
+import { startRedis } from "../services/redis.ts";
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (let wait = 0; wait < 200; wait++) {
@@ -75,4 +77,19 @@ Deno.test("notifications on Redis", async () => {
     }
   });
   admin.disconnect();
+});
+
+Deno.test("a Redis that comes later is listened to from then on", async () => {
+  const directory = await Deno.makeTempDir();
+  const port = freePort();
+  const pubsub = new RedisPubSub(`redis://127.0.0.1:${port}`);
+  const heard: string[] = [];
+  await assert.rejects(pubsub.subscribe("late", (payload) => heard.push(payload)), /Redis/);
+  const redis = await startRedis({ directory, port });
+  await until(() => heard.includes(""), "word that something may have been missed");
+  await pubsub.publish("late", "at last");
+  await until(() => heard.includes("at last"), "the message");
+  await pubsub.close();
+  await redis.stop();
+  await Deno.remove(directory, { recursive: true });
 });

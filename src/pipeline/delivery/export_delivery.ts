@@ -216,7 +216,8 @@ export class ExportDelivery implements Delivery {
         return true;
       } catch (error) {
         if (backoff.failures === 0) {
-          this.#log.warn`a batch of plugin config ${this.configId} waits for the job queue: ${
+          this.#log.with({ team: this.teamId, config: this.configId })
+            .warn`a batch of plugin config ${this.configId} waits for the job queue: ${
             errorMessage(error)
           }`;
         }

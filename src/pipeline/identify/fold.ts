@@ -38,14 +38,22 @@ export function foldPersons(
   newUuid: () => string,
 ): PersonChanges {
   const people = new People(snapshot, newUuid);
+  const looked: { event: PreparedEvent; person: Person; working: Working }[] = [];
   for (const event of events) {
     const { merge, set, setOnce, createdAt } = event.person;
     if (merge !== null) people.merge(event, merge.otherId, merge.identifies);
     const person = people.get(event.teamId, event.distinctId) ??
       people.create(event.teamId, [event.distinctId], createdAt, false);
     if (set !== null || setOnce !== null) applyProperties(person, set, setOnce);
+    if (event.subject !== undefined) {
+      looked.push({ event, person: current(person), working: person });
+    }
   }
-  return people.changes();
+  const seen = looked.map(({ working, ...others }) => {
+    const { id, uuid } = survivor(working).original;
+    return { ...others, holder: { id, uuid } };
+  });
+  return { ...people.changes(), seen };
 }
 
 /** `$set_once` where the person has no such key, then `$set` over it: whole values, no deep merge. */
@@ -154,7 +162,7 @@ class People {
     }
   }
 
-  changes(): PersonChanges {
+  changes(): Omit<PersonChanges, "seen"> {
     const created: CreatedPerson[] = [];
     const updated: UpdatedPerson[] = [];
     const merged: MergedPerson[] = [];

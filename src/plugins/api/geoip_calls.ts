@@ -1,5 +1,6 @@
 /** Where IP addresses are, for plugins. */
 import { errorMessage } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import type { PluginApi, PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
 
 /** Who knows where addresses are. */
@@ -13,9 +14,11 @@ const MAX_ADDRESS = 100;
 
 export class GeoIpCalls implements PluginApi {
   readonly #geoip: Locator;
+  readonly #observer: Observer;
 
-  constructor(geoip: Locator) {
+  constructor(geoip: Locator, observer: Observer = NOBODY) {
     this.#geoip = geoip;
+    this.#observer = observer;
   }
 
   /** Safe to offer because a database of public facts is read, and nothing is kept of who asked. */
@@ -23,7 +26,10 @@ export class GeoIpCalls implements PluginApi {
     _configs: ReadonlyMap<number, PluginConfig>,
     calls: readonly PluginCall[],
   ): Promise<PluginCallResult[]> {
-    return Promise.resolve(calls.map((call) => this.#locate(call)));
+    const began = performance.now();
+    const answers = calls.map((call) => this.#locate(call));
+    this.#observer.located(calls.length, performance.now() - began);
+    return Promise.resolve(answers);
   }
 
   #locate({ method, args: [ip] }: PluginCall): PluginCallResult {

@@ -12,6 +12,9 @@ export interface AnsweredCall {
   readonly request: HookRequest;
   readonly texts: readonly Uint8Array[];
   readonly outcome: HookOutcome;
+  /** Of the monotonic clock: when it was asked for, and when the process got it. */
+  readonly addedAt: number;
+  readonly sentAt: number;
 }
 
 interface PendingCall {
@@ -19,6 +22,10 @@ interface PendingCall {
   readonly request: HookRequest;
   readonly texts: readonly Uint8Array[];
   isSent: boolean;
+  /** Events of it that the process did not say yet that it is done with. */
+  eventsLeft: number;
+  readonly addedAt: number;
+  sentAt: number;
   readonly settle: (outcome: HookOutcome) => void;
 }
 
@@ -42,8 +49,31 @@ export class HookCalls {
   add(request: HookRequest, texts: readonly Uint8Array[]): Promise<HookOutcome> {
     return new Promise((settle) => {
       const id = this.#nextId++;
-      this.#pending.set(id, { id, request, texts, isSent: false, settle });
+      const addedAt = performance.now();
+      this.#pending.set(id, {
+        id,
+        request,
+        texts,
+        isSent: false,
+        eventsLeft: texts.length,
+        addedAt,
+        sentAt: addedAt,
+        settle,
+      });
     });
+  }
+
+  /**
+   * The process says that it is done with another event of a call. False where it said so for every
+   * event: a plugin that says more is at nothing.
+   */
+  noteEvent(): boolean {
+    for (const call of this.#pending.values()) {
+      if (!call.isSent || call.eventsLeft === 0) continue;
+      call.eventsLeft--;
+      return true;
+    }
+    return false;
   }
 
   /** Sends what is not with the process yet. */
@@ -51,6 +81,7 @@ export class HookCalls {
     for (const call of this.#pending.values()) {
       if (call.isSent) continue;
       call.isSent = true;
+      call.sentAt = performance.now();
       send(encodeHookCall(call.id, call.request, call.texts));
     }
   }
@@ -76,7 +107,8 @@ export class HookCalls {
         failures: report.failures.filter(({ index }) => texts[index] !== undefined),
       };
     this.#settle(call, outcome);
-    return { request, texts, outcome };
+    const { addedAt, sentAt } = call;
+    return { request, texts, outcome, addedAt, sentAt };
   }
 
   /** The process is gone: what it had in hand crashed with it, the rest waits for the next. */

@@ -1,6 +1,7 @@
 /** How a plugin host is started. */
 import { fileURLToPath } from "node:url";
 import { EVERY_PUBLIC_HOST } from "../grants/grant.ts";
+import { libraryNeeds } from "../source/libraries.ts";
 import { deniedRanges } from "./private_ranges.ts";
 
 /** The folder of the runtime's files: the only code that runs in a plugin host. */
@@ -28,13 +29,16 @@ const OPEN_FILES = 256;
  * @param runtime folder of the runtime's files, with a slash at its end
  * @param grants checked `host` or `host:port` entries: no comma, no space
  * @param gateway `address:port` of the egress gateway, if there is anything to reach
+ * @param libraries names of those that the plugin imports
  */
 export function hostCommand(
   runtime: string,
   grants: readonly string[],
   gateway: string | null,
   limits: HostLimits,
+  libraries: readonly string[],
 ): Deno.Command {
+  const needs = libraryNeeds(libraries);
   const allowed = gateway === null ? [] : [...grants, gateway];
   const denoArguments = [
     "run",
@@ -50,17 +54,21 @@ export function hostCommand(
     ...allowNet(allowed),
     `--deny-net=${deniedRanges(allowed).join(",")}`,
     "--unstable-worker-options",
-    `--v8-flags=--max-old-space-size=${limits.heapMb}`,
+    `--v8-flags=--max-old-space-size=${limits.heapMb + needs.heapMb}`,
     `${runtime}host.ts`,
     allowed.join(","),
+    needs.bundled.join(","),
+    needs.isNetworked ? "networked" : "plain",
   ];
+  const dataMb = limits.dataMb > 0 ? limits.dataMb + needs.heapMb : 0;
   const cache = Deno.env.get("DENO_DIR");
   const home = Deno.env.get("HOME");
+  const timeZone = Deno.env.get("TZ");
   return new Deno.Command("/bin/sh", {
     // Numbers and positional arguments only: no text of anybody's is part of the script.
     args: [
       "-c",
-      `${limits.dataMb > 0 ? `ulimit -d ${Math.round(limits.dataMb) * 1024}; ` : ""}` +
+      `${dataMb > 0 ? `ulimit -d ${Math.round(dataMb) * 1024}; ` : ""}` +
       `ulimit -n ${OPEN_FILES}; ulimit -c 0; exec nice -n ${Math.round(limits.nice)} "$0" "$@"`,
       Deno.execPath(),
       ...denoArguments,
@@ -73,6 +81,8 @@ export function hostCommand(
       DENO_NO_UPDATE_CHECK: "1",
       ...(cache === undefined ? {} : { DENO_DIR: cache }),
       ...(home === undefined ? {} : { HOME: home }),
+      // Dates are told in the server's time zone, as they were by the server before.
+      ...(timeZone === undefined ? {} : { TZ: timeZone }),
       ...proxyOf(gateway),
     },
     cwd: "/",

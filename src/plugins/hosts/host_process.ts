@@ -7,7 +7,9 @@ import {
   FrameType,
 } from "../../../plugins_runtime/frames.ts";
 import { Buffer } from "node:buffer";
+import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../../errors.ts";
+import { Chatter, checkPayload } from "./frame_limits.ts";
 import { hostCommand, type HostLimits } from "./host_command.ts";
 import { cpuMs } from "./process_cpu.ts";
 import { standBack } from "./process_priority.ts";
@@ -18,6 +20,8 @@ export interface HostProcessOptions {
   readonly grants: readonly string[];
   /** Of the egress gateway; null where there is nothing to reach. */
   readonly gateway: string | null;
+  /** Names of those that the plugin imports. */
+  readonly libraries: readonly string[];
   /** How long the worker may go without a sign of life. */
   readonly silenceMs: number;
 }
@@ -51,11 +55,15 @@ const NO_SIGN: ReadonlySet<number> = new Set([
 const STAND_BACK_MS = 400;
 
 /**
- * A silent host that got less than this share of a processor is starved rather than stuck, and gets
- * more time; but not for ever, as a process can also hang without using any.
+ * A silent host that used less than this share of the second half of its deadline is starved rather
+ * than stuck, and gets more time, until it has used so much; but not for ever, as a process can also
+ * hang without using any.
  */
-const GUILTY_SHARE = 0.25;
+const GUILTY_SHARE = 0.5;
 const MOST_DEADLINES = 3;
+
+/** How long Deno may take to start, which is no fault of the plugin's. */
+const BOOT_MS = 30_000;
 
 /**
  * A worker that beats but ends no work is not waited for either: each call has its deadline in the
@@ -77,10 +85,14 @@ export class HostProcess {
   /** Since when it owes a sign of life; null where nothing was asked of it. */
   #silentSince: number | null = null;
   #lastProgress = performance.now();
+  /** Silence since then that it may not be to blame for. */
+  #excusedMs = 0;
   #busy = false;
   #looks = 0;
+  /** From the first frame on, which its worker sends before it loads the plugin. */
+  #hasBooted = false;
   /** Taken half a deadline into a silence. */
-  #suspicion: Promise<{ readonly cpu: number | null; readonly at: number }> | null = null;
+  #suspicion: Promise<number | null> | null = null;
   #judgement: Promise<void> | null = null;
   #standingBack: Promise<void> | null = null;
   #killReason: string | null = null;
@@ -90,8 +102,8 @@ export class HostProcess {
   constructor(options: HostProcessOptions, events: HostProcessEvents) {
     this.#options = options;
     this.#events = events;
-    const { runtime, grants, gateway, limits } = options;
-    this.#child = hostCommand(runtime, grants, gateway, limits).spawn();
+    const { runtime, grants, gateway, limits, libraries } = options;
+    this.#child = hostCommand(runtime, grants, gateway, limits, libraries).spawn();
     this.#input = this.#child.stdin.getWriter();
     // The pipe breaks when the process ends, which `ended` says with a better reason.
     this.#input.closed.catch(() => {});
@@ -119,7 +131,7 @@ export class HostProcess {
   /** A host with work is looked after more closely. */
   setBusy(busy: boolean): void {
     if (busy === this.#busy) return;
-    this.#lastProgress = performance.now();
+    this.noteProgress();
     this.#busy = busy;
     this.#silentSince = busy ? performance.now() : null;
   }
@@ -127,6 +139,7 @@ export class HostProcess {
   /** Some of its work came to an end. */
   noteProgress(): void {
     this.#lastProgress = performance.now();
+    this.#excusedMs = 0;
   }
 
   /** Leaves the processor to others, as long as the process lives. */
@@ -149,11 +162,15 @@ export class HostProcess {
     await this.#done;
   }
 
-  /** After a long silence its work gets the time that it had no processor for. */
+  /** After a long silence its work gets the time that it may have had no processor for. */
   #sign(): void {
     const now = performance.now();
+    if (!this.#hasBooted) {
+      this.#hasBooted = true;
+      this.noteProgress();
+    }
     const silence = now - (this.#silentSince ?? now);
-    if (silence > this.#options.silenceMs / 2) this.#lastProgress = now;
+    if (silence > this.#options.silenceMs / 2) this.#excusedMs += silence;
     this.#silentSince = this.#busy ? now : null;
     this.#suspicion = null;
   }
@@ -167,17 +184,23 @@ export class HostProcess {
     this.#silentSince ??= now;
     const { silenceMs } = this.#options;
     const silence = now - this.#silentSince;
+    if (!this.#hasBooted) {
+      if (silence > BOOT_MS) this.kill(`its process did not start within ${BOOT_MS / 1000} s`);
+      return;
+    }
     if (silence > STAND_BACK_MS) this.standBack();
     if (silence > silenceMs) {
       this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
       return;
     }
-    if (silence > silenceMs / 2) this.#suspicion ??= this.#measure();
+    if (silence > silenceMs / 2) this.#suspicion ??= cpuMs(this.pid);
     // An idle one is asked once, and then waited for.
     if (this.#busy || !isAsked) this.send(encodeFrame(FrameType.Ping, 0));
-    const stallMs = silenceMs * STALL_DEADLINES + STALL_GRACE_MS;
+    // Not for ever, as a plugin can be silent on purpose.
+    const excused = Math.min(this.#excusedMs, silenceMs * (MOST_DEADLINES - 1));
+    const stallMs = silenceMs * STALL_DEADLINES + STALL_GRACE_MS + excused;
     if (this.#busy && now - this.#lastProgress > stallMs) {
-      this.kill(`it ended no work within ${stallMs / 1000} s and was stopped`);
+      this.kill(`it ended no work within ${(stallMs / 1000).toFixed(1)} s and was stopped`);
     }
   }
 
@@ -186,28 +209,26 @@ export class HostProcess {
     const { silenceMs } = this.#options;
     const verdict = `it did not come to an end within ${silenceMs / 1000} s and was stopped`;
     if (this.#suspicion === null || silence > silenceMs * MOST_DEADLINES) return this.kill(verdict);
-    const [before, after] = [await this.#suspicion, await this.#measure()];
+    const [before, after] = [await this.#suspicion, await cpuMs(this.pid)];
     // It gave a sign meanwhile.
     if (this.#silentSince === null || performance.now() - this.#silentSince < silenceMs) return;
-    const isStarved = before.cpu !== null && after.cpu !== null &&
-      after.cpu - before.cpu < (after.at - before.at) * GUILTY_SHARE;
+    const isStarved = before !== null && after !== null &&
+      after - before < silenceMs / 2 * GUILTY_SHARE;
     if (!isStarved) this.kill(verdict);
-  }
-
-  async #measure(): Promise<{ readonly cpu: number | null; readonly at: number }> {
-    return { cpu: await cpuMs(this.pid), at: performance.now() };
   }
 
   async #run(): Promise<void> {
     const stderr = this.#collectStderr();
     try {
       const reader = new FrameReader();
+      const chatter = new Chatter();
       for await (const chunk of this.#child.stdout) {
-        for (const bytes of reader.push(chunk)) {
-          const frame = decodeFrame(bytes);
-          if (!NO_SIGN.has(frame.type)) this.#sign();
-          if (frame.type === FrameType.Pong && frame.id > 0) this.noteProgress();
-          this.#events.frame(frame);
+        for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes), chatter);
+        // Meanwhile the pipe fills, and then the worker waits.
+        while (this.#killReason === null) {
+          const pauseMs = chatter.pauseMs(performance.now());
+          if (pauseMs === 0) break;
+          await sleep(Math.min(pauseMs, LOOK_MS));
         }
       }
     } catch (error) {
@@ -223,6 +244,16 @@ export class HostProcess {
     await this.#judgement;
     await this.#input.abort().catch(() => {});
     this.#events.ended(this.#killReason ?? reasonOf(code, signal, this.#stderr));
+  }
+
+  #receive(frame: Frame, chatter: Chatter): void {
+    checkPayload(frame);
+    const began = performance.now();
+    if (!NO_SIGN.has(frame.type)) this.#sign();
+    const before = this.#lastProgress;
+    this.#events.frame(frame);
+    const now = performance.now();
+    if (this.#lastProgress === before) chatter.spent(now - began, now);
   }
 
   async #collectStderr(): Promise<void> {

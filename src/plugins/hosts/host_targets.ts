@@ -18,10 +18,10 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
   #waiting: ReadonlySet<number> = new Set();
 
   /** Makes the configs of these the ones in force. */
-  replace(hosts: readonly PluginHost[]): void {
-    const targets = hosts.flatMap((host) =>
-      host.spec.configs.map((config) => new HostTarget(host, config))
-    );
+  replace(
+    serving: readonly { readonly host: PluginHost; readonly config: PluginConfig }[],
+  ): void {
+    const targets = serving.map(({ host, config }) => new HostTarget(host, config));
     this.#targets = new Map(targets.map((target) => [target.configId, target]));
     this.#teams = Map.groupBy(targets, ({ teamId }) => teamId);
   }

@@ -1,12 +1,18 @@
 /** Events of one config on their way through a plugin host, and what came back so far. */
 import {
   type EventResult,
+  MAX_EVENT_GROWTH_BYTES,
+  MAX_FRAME_GROWTH_BYTES,
   type PluginError,
   ResultStatus,
 } from "../../../plugins_runtime/frames.ts";
+import { here } from "../../telemetry/tracing.ts";
 
 const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
+
+/** A message and a stack, each character of which may take six. */
+const MAX_ERROR_BYTES = 64 * 1024;
 
 /** Crashes within one job after which its other events pass the plugin by. */
 const MAX_STRIKES = 3;
@@ -19,13 +25,19 @@ export class Job {
   /** Of the monotonic clock: when it came, and when it was last given to the process. */
   readonly addedAt = performance.now();
   sentAt = 0;
+  /** Where it was asked for. */
+  readonly place = here();
   /** Crashes that this job was the first in line for. */
   strikes = 0;
+  /** Events that failed in the plugin. */
+  failed = 0;
   /** Whether a call into the plugin did not come to an end. */
   hasTimedOut = false;
   readonly #results: (EventResult | undefined)[];
   readonly #done: (results: EventResult[] | null) => void;
   #missing: number;
+  /** Bytes that the events have more than they had. */
+  #growth = 0;
   #isHandedOn = false;
 
   /** @param done called once, with a result for every text, in order; with null where it was withdrawn */
@@ -62,10 +74,26 @@ export class Job {
   take(result: EventResult): boolean {
     const { index } = result;
     if (index >= this.texts.length || this.#results[index] !== undefined) return false;
-    this.#results[index] = result;
+    this.#results[index] = this.#bounded(result);
     this.#missing--;
     if (result.status === ResultStatus.TimedOut) this.hasTimedOut = true;
+    if (result.status === ResultStatus.Failed || result.status === ResultStatus.TimedOut) {
+      this.failed++;
+    }
     return true;
+  }
+
+  /** What may be believed of it: an error of a plugin's text, or an event, can be of any size. */
+  #bounded(result: EventResult): EventResult {
+    const { index, status, text } = result;
+    if (status === ResultStatus.Failed || status === ResultStatus.TimedOut) {
+      if (text.byteLength <= MAX_ERROR_BYTES) return result;
+      return { ...failure(index, { message: "an error that is too long" }), status };
+    }
+    const growth = text.byteLength - (this.texts[index]?.byteLength ?? 0);
+    if (growth > 0) this.#growth += growth;
+    if (growth <= MAX_EVENT_GROWTH_BYTES && this.#growth <= MAX_FRAME_GROWTH_BYTES) return result;
+    return failure(index, { message: `the returned event has ${text.byteLength} bytes` });
   }
 
   /**
@@ -106,6 +134,14 @@ export class Job {
 /** The event goes on as it was, marked with the plugin's failure. */
 export function failure(index: number, error: PluginError): EventResult {
   return { index, status: ResultStatus.Failed, text: encoder.encode(JSON.stringify(error)) };
+}
+
+/** No process says so: the one that had the event was ended before it said anything. */
+export const UNFINISHED = -1;
+
+/** The event is to be done again, by whoever comes after. */
+export function unfinished(index: number): EventResult {
+  return { index, status: UNFINISHED, text: NOTHING };
 }
 
 /** The event goes on as it was: the plugin had no say. */

@@ -3,7 +3,7 @@
  * done again.
  */
 import { encodeEvents, type EventResult, ResultStatus } from "../../../plugins_runtime/frames.ts";
-import { failure, Job, passedBy } from "./job.ts";
+import { failure, Job, passedBy, unfinished } from "./job.ts";
 
 /**
  * Frames, events and bytes that are with the process at a time, so that it never waits for the next.
@@ -172,6 +172,12 @@ export class JobQueue {
   passBy(reason: string): void {
     for (const job of this.#jobs) job.finish((index) => failure(index, { message: reason }));
     this.#jobs.length = this.#sent;
+  }
+
+  /** The process ended while it had these, and nobody tries them here again. */
+  leaveUnfinished(): void {
+    this.unsend();
+    for (const job of this.#jobs.splice(0)) job.finish(unfinished);
   }
 
   /** Lets everything pass by, as there is no process any more; without a reason it is unmarked. */

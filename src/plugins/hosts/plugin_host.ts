@@ -18,8 +18,10 @@ import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
+import type { Observer } from "../../telemetry/observer.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type {
+  GivenUp,
   PluginApi,
   PluginCapabilities,
   PluginConfig,
@@ -37,12 +39,14 @@ import {
   readLogLines,
   readRefusedHost,
   readSetupReport,
+  type RefusedHost,
 } from "./host_reports.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
+import { RunReports } from "./run_reports.ts";
 import { SetupAttempts } from "./setup_attempts.ts";
 import type { PluginSite } from "../site/site_client.ts";
 import { SiteRelay } from "../site/site_relay.ts";
@@ -83,6 +87,10 @@ export interface PluginHostParts {
   readonly site?: PluginSite;
   /** Told of each attempt to reach what was not granted. */
   readonly refused: (refusal: EgressRefusal) => void;
+  /** Told of what the plugin does. */
+  readonly observer?: Observer;
+  /** Told when the code was loaded or a config's setup came to an end, one way or the other. */
+  readonly settled?: () => void;
   /** Bounds how many processes start at once, over all plugins. */
   readonly starts: LimitFunction;
 }
@@ -90,13 +98,24 @@ export interface PluginHostParts {
 /** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
 const MAX_UNANSWERED_CALLS = 50_000;
 
+/** What a log says of a config whose setup failed too often. */
+const GIVEN_UP: Readonly<Record<GivenUp, (attempts: number, seconds: number) => string>> = {
+  disabled: (attempts) =>
+    `Disabling it due to too many retries – tried to load it ${attempts} times before giving up.`,
+  "other servers": (attempts, seconds) =>
+    `Tried ${attempts} times; it stays enabled, as not every running server failed to. ` +
+    `Retrying in ${seconds} s.`,
+  "version before": (attempts, seconds) =>
+    `Tried ${attempts} times; the version before goes on. Retrying in ${seconds} s.`,
+};
+
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
 const encoder = new TextEncoder();
 
 export class PluginHost {
   readonly spec: PluginSpec;
-  readonly #configs: ReadonlyMap<number, PluginConfig>;
+  readonly #configs: Map<number, PluginConfig>;
   readonly #options: PluginHostOptions;
   readonly #parts: PluginHostParts;
   readonly #messages: PluginMessages;
@@ -104,8 +123,10 @@ export class PluginHost {
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #jobs: JobQueue;
   readonly #watch: BreakerWatch;
+  readonly #runs: RunReports;
   readonly #site: SiteRelay;
   #process: HostProcess | null = null;
+  #pass: EgressPass | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
   #started: () => void = () => {};
@@ -127,13 +148,14 @@ export class PluginHost {
     this.spec = spec;
     this.#options = options;
     this.#parts = parts;
-    const messages = new PluginMessages(spec, parts.log, parts.reports);
+    const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
       messages.eventFailed(configId, texts[result.index] as Uint8Array, result)
     );
     this.#watch = new BreakerWatch(spec, options.taskTimeoutMs, { ...parts, messages });
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
+    this.#runs = new RunReports(spec, this.#configs, parts.observer);
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
   }
 
@@ -161,18 +183,20 @@ export class PluginHost {
 
   /** Starts the process ahead of the first event. */
   start(): void {
-    if (this.#parts.breaker.state(performance.now()) !== "disabled") this.#spawn();
+    const state = this.#parts.breaker.state(performance.now());
+    if (state !== "disabled" && state !== "paused") this.#spawn();
   }
 
   /**
-   * Results in input order; null where `withdraw` gave the events back. Never rejects: what the
-   * plugin does is in the results.
+   * Results in input order; null where the events were given back. Never rejects: what the plugin
+   * does is in the results.
    */
   process(configId: number, texts: readonly Uint8Array[]): Promise<EventResult[] | null> {
     const now = performance.now();
     this.#lastWork = now;
     const state = this.#parts.breaker.state(now);
-    if (this.#stopped || this.#loadError !== null || state === "disabled") {
+    if (this.#stopped) return Promise.resolve(null);
+    if (this.#loadError !== null || state === "disabled") {
       return Promise.resolve(texts.map((_, index) => passedBy(index)));
     }
     if (state === "paused") {
@@ -213,6 +237,32 @@ export class PluginHost {
   /** Whether its code is loaded and its configs are set up, as far as that is possible. */
   get isReady(): boolean {
     return this.#isLoaded && this.#setups.settled >= this.spec.configs.length;
+  }
+
+  /** Whether a config is set up in this process. */
+  isSetUp(configId: number): boolean {
+    return this.#isLoaded && this.#setups.isReady(configId);
+  }
+
+  /** Whether its code cannot be loaded, or a config of it was not set up. */
+  get hasFailed(): boolean {
+    return this.#loadError !== null || this.#setups.settled > this.#setups.ready;
+  }
+
+  /** Whether a config was ever set up, and the plugin is not known to be broken since. */
+  hasServed(configId: number): boolean {
+    return this.#setups.hasServed(configId) && this.#loadError === null &&
+      this.#parts.breaker.state(performance.now()) !== "disabled";
+  }
+
+  /** Takes a config's power away at once, though its code may run on until the process ends. */
+  remove(configId: number): void {
+    this.#configs.delete(configId);
+  }
+
+  /** Closes the way to every host at once. */
+  closeEgress(): void {
+    if (this.#pass !== null) this.#parts.egress.revoke(this.#pass);
   }
 
   /** Whether it is on its way to that. */
@@ -256,24 +306,26 @@ export class PluginHost {
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
     if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
+    // What waits for its next attempt is not idle.
+    if (this.#timers.size > 0) return;
     if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#messages.system(
-      "WARN",
-      `Plugin was refused to reach ${host}: ${reason}. ` +
-        `To allow it: paddock plugins grant ${this.spec.id} ${host}`,
-    );
+  sayRefused(host: string, { reason, remedy }: Pick<EgressRefusal, "reason" | "remedy">): void {
+    const allowing = "grant" in remedy
+      ? `To allow it: paddock plugins grant ${this.spec.id} ${remedy.grant}`
+      : `The bound is ${remedy.setting}`;
+    this.#messages.system("WARN", `Plugin was refused to reach ${host}: ${reason}. ${allowing}`);
   }
 
   /** Finishes what is in it, calls teardownPlugin and ends the process, within `patienceMs`. */
   async stop(patienceMs: number): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#jobs.withdraw();
     await this.#end(patienceMs);
-    this.#jobs.clear(null);
+    this.#jobs.leaveUnfinished();
     this.#hooks.refuse("the plugin is being unloaded");
   }
 
@@ -339,6 +391,7 @@ export class PluginHost {
         limits: isSlow ? { ...limits, nice: LOWEST_PRIORITY } : limits,
         grants: this.spec.grants,
         gateway: pass?.gateway ?? null,
+        libraries: this.spec.code.libraries ?? [],
         silenceMs: taskTimeoutMs,
       },
       {
@@ -353,6 +406,7 @@ export class PluginHost {
       },
     );
     this.#process = process;
+    this.#pass = pass;
     this.#isLoaded = false;
     this.#jobs.unsend();
     this.#setups.restarted();
@@ -403,8 +457,12 @@ export class PluginHost {
           return this.#receiveSetup(readSetupReport(payload));
         case FrameType.Refused:
           return this.#receiveRefused(readRefusedHost(payload));
+        case FrameType.Pong:
+          if (id > 0 && this.#hooks.noteEvent()) process.noteProgress();
+          return;
         case FrameType.TornDown:
-          return this.#tornDown?.();
+          // Behind the results that wait for what the plugin asked for.
+          return this.#afterCalls(process, () => this.#tornDown?.());
       }
     } catch (error) {
       process.kill(`it broke the protocol: ${errorMessage(error)}`);
@@ -434,6 +492,7 @@ export class PluginHost {
     if (job.isComplete) {
       this.#crashes = 0;
       if (this.#setups.isSettled(job.configId)) this.#watch.finished(job);
+      this.#runs.finished(job);
     }
     this.#noteBusy();
     this.#pump();
@@ -445,6 +504,7 @@ export class PluginHost {
     this.#lastWork = performance.now();
     this.#process?.noteProgress();
     this.#messages.hookFailed(answer);
+    this.#runs.answered(answer);
     this.#noteBusy();
     this.#pump();
   }
@@ -463,9 +523,15 @@ export class PluginHost {
     });
   }
 
-  #receiveRefused(target: { readonly host: string; readonly port: number } | null): void {
-    if (target === null) return;
-    this.#parts.refused({ pluginId: this.spec.id, ...target, reason: "it was not granted" });
+  #receiveRefused(refused: RefusedHost | null): void {
+    if (refused === null) return;
+    const { host, port, isOverLimit } = refused;
+    const target = { pluginId: this.spec.id, host, port };
+    const reason = isOverLimit ? "too many requests at a time" : "it was not granted";
+    const remedy = isOverLimit
+      ? { setting: "PLUGIN_REQUESTS_IN_FLIGHT" }
+      : { grant: port > 0 ? `${host}:${port}` : host };
+    this.#parts.refused({ ...target, reason, remedy });
   }
 
   #receiveLoaded(report: LoadReport): void {
@@ -485,6 +551,7 @@ export class PluginHost {
       this.#jobs.clear(null);
       this.#hooks.refuse("the plugin cannot be loaded");
       this.#end(0);
+      this.#parts.settled?.();
       return;
     }
     this.#isLoaded = true;
@@ -506,27 +573,41 @@ export class PluginHost {
     const failed = `Plugin failed to load (instance ID ${instanceId}).`;
     switch (outcome.kind) {
       case "ready":
+        this.#parts.reports.ready(configId);
         this.#messages.systemFor(configId, "INFO", `Plugin loaded (instance ID ${instanceId}).`);
-        return;
+        break;
       case "give up":
-        this.#messages.systemFor(
-          configId,
-          "ERROR",
-          `${failed} Disabling it due to too many retries – tried to load it ${outcome.attempts} times before giving up.`,
-        );
-        this.#parts.reports.gaveUp(configId);
-        return;
+        this.#parts.reports.gaveUp(configId, this.#versionOf(configId), (fate) => {
+          this.#messages.systemFor(
+            configId,
+            "ERROR",
+            `${failed} ${GIVEN_UP[fate](outcome.attempts, outcome.waitMs / 1000)}`,
+          );
+        });
+        this.#setUpLater(configId, outcome.waitMs);
+        break;
       case "retry":
         this.#messages.systemFor(
           configId,
           "ERROR",
           `${failed} Retrying in ${outcome.waitMs / 1000} s.`,
         );
-        this.#later(outcome.waitMs, () => {
-          const payload = encoder.encode(JSON.stringify({ configId }));
-          if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
-        });
+        this.#setUpLater(configId, outcome.waitMs);
     }
+    this.#parts.settled?.();
+  }
+
+  #setUpLater(configId: number, ms: number): void {
+    this.#later(ms, () => {
+      const payload = encoder.encode(JSON.stringify({ configId }));
+      if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
+    });
+  }
+
+  /** Of code, grants and config: the same on every server. */
+  #versionOf(configId: number): string {
+    const { configs, version } = this.spec;
+    return `${version} ${configs.find(({ id }) => id === configId)?.updatedAt}`;
   }
 
   /** The process died under its work, or before it had any. */
@@ -537,6 +618,7 @@ export class PluginHost {
     this.#hooks.crashed(reason);
     if (this.#stopped) return this.#jobs.unsend();
     this.#crashes++;
+    this.#runs.crashed();
     this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     this.#jobs.crashed(reason);

@@ -2,18 +2,22 @@
 import { getLogger } from "@logtape/logtape";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
+import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import { PluginActivity } from "../activity/plugin_activity.ts";
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { EgressRefusals } from "../egress/egress_refusals.ts";
 import { HostTargets } from "./host_targets.ts";
+import { passedBy } from "./job.ts";
 import type { PluginHostParts } from "./plugin_host.ts";
 import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
+import { Succession } from "./succession.ts";
 
 /** How often plugins are looked at for what only the passing of time shows. */
 const CHECK_MS = 1_000;
-/** How long a replaced plugin may take to finish its work and tear down. */
+/** How long a plugin that is wanted no more may take to finish its work and tear down. */
 const UNLOAD_MS = 5_000;
 
 export interface PluginHostsOptions extends PluginWorkersOptions {
@@ -21,7 +25,8 @@ export interface PluginHostsOptions extends PluginWorkersOptions {
   readonly startsAtOnce: number;
 }
 
-export interface PluginHostsParts extends Omit<PluginHostParts, "breaker" | "starts" | "refused"> {
+export interface PluginHostsParts
+  extends Omit<PluginHostParts, "breaker" | "starts" | "refused" | "settled"> {
   readonly breakers: Breakers;
   readonly refusals: EgressRefusals;
 }
@@ -30,23 +35,26 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
-  readonly #chains = new TeamChains();
+  /** What they did to events lately. */
+  readonly activity = new PluginActivity();
+  readonly #chains = new TeamChains(this.activity);
+  readonly #succession = new Succession();
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #unloading = new Set<Promise<void>>();
   readonly #checks: ReturnType<typeof setInterval>;
+  /** The wanted ones, and those before them that still serve. */
   #hosts = new Map<string, PluginWorkers>();
+  /** Successors of which the log says already that they have to wait. */
+  readonly #saidWaiting = new WeakSet<PluginWorkers>();
   #applied = false;
 
   constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
     this.#starts = pLimit(options.startsAtOnce);
-    this.#checks = setInterval(() => {
-      const now = performance.now();
-      for (const host of this.#hosts.values()) host.check(now);
-    }, CHECK_MS);
+    this.#checks = setInterval(() => this.#check(performance.now()), CHECK_MS);
   }
 
   get chains(): PluginChains {
@@ -60,45 +68,41 @@ export class PluginHosts {
 
   /**
    * Makes these the plugins in force. A plugin whose code, grants and configs are the same keeps its
-   * process and its state; any other gets a new one, and the old one is torn down behind it.
+   * process and its state; any other gets a new one. The old one goes on until that is set up, for
+   * ever if it never is, and hands over what it has not begun. What is wanted no more, or may reach
+   * less than before, ends at once.
+   *
    * Processes start with their first event, except those that this call brings to a running server,
    * whose author waits to see them.
    */
   apply(specs: readonly PluginSpec[]): void {
-    const next = new Map<string, PluginWorkers>();
+    const wanted = new Map<string, PluginWorkers>();
     for (const spec of specs) {
       const key = identityOf(spec);
       const kept = this.#hosts.get(key);
-      if (kept !== undefined) {
-        next.set(key, kept);
-        continue;
-      }
-      const host = new PluginWorkers(spec, this.#options, {
-        ...this.#parts,
-        breaker: this.#parts.breakers.of(spec),
-        refused: (refusal) => this.refused(refusal),
-        starts: this.#starts,
-      });
-      next.set(key, host);
-      if (this.#applied) host.start();
+      const host = kept ?? this.#create(spec);
+      wanted.set(key, host);
+      if (kept === undefined && this.#applied) host.start();
     }
-    const gone = [...this.#hosts].filter(([key]) => !next.has(key));
-    this.#hosts = next;
-    this.#chains.replace(linksOf([...next.values()]));
-    this.targets.replace([...next.values()].map(({ first }) => first));
-    for (const [, host] of gone) this.#unload(host);
+    this.activity.retain(
+      new Set(specs.flatMap(({ configs }) => configs.map(({ id }) => id))),
+    );
+    for (const [key, host] of wanted) this.#hosts.set(key, host);
+    this.#succession.want([...wanted.values()], performance.now());
+    const gone = this.#enforce();
     if (this.#applied || specs.length > 0) {
-      this.#log.info`${specs.length} plugins in force, ${gone.length} unloaded`;
+      this.#log.info`${specs.length} plugins in force, ${gone} unloaded`;
     }
     this.#applied = true;
   }
 
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
   refused(refusal: EgressRefusal): void {
+    this.#parts.observer?.pluginRefused(refusal);
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
     for (const host of this.#hosts.values()) {
-      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal.reason);
+      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal);
     }
   }
 
@@ -109,8 +113,100 @@ export class PluginHosts {
     await Promise.all(this.#unloading);
   }
 
+  #create(spec: PluginSpec): PluginWorkers {
+    const { reports } = this.#parts;
+    const host: PluginWorkers = new PluginWorkers(spec, this.#options, {
+      ...this.#parts,
+      reports: {
+        failed: (id, failure) => reports.failed(id, failure),
+        loaded: (...report) => reports.loaded(...report),
+        ready: (id) => reports.ready(id),
+        gaveUp: (id, version, decided) => {
+          const serving = this.#succession.serving.get(id)?.workers;
+          if (serving !== undefined && serving !== host) decided("version before");
+          else reports.gaveUp(id, version, decided);
+        },
+      },
+      breaker: this.#parts.breakers.of(spec),
+      refused: (refusal) => this.refused(refusal),
+      settled: () => this.#advance(performance.now()),
+      starts: this.#starts,
+    });
+    return host;
+  }
+
+  #check(now: number): void {
+    for (const host of this.#hosts.values()) host.check(now);
+    // No event starts a successor again whose process ended before it was set up.
+    for (const host of this.#succession.successors) host.startAgain();
+    this.#advance(now);
+  }
+
+  /** Lets successors take over that are set up; says of others that they have to wait. */
+  #advance(now: number): void {
+    if (this.#succession.advance(now)) this.#enforce();
+    for (const host of this.#succession.successors) {
+      if (!host.first.hasFailed || this.#saidWaiting.has(host)) continue;
+      this.#saidWaiting.add(host);
+      host.say("WARN", "This version is not set up: the version before goes on until it is.");
+    }
+  }
+
+  /** Puts those that serve into force and ends those that do not any more. Returns how many. */
+  #enforce(): number {
+    const { serving } = this.#succession;
+    this.#chains.replace(this.#links());
+    this.targets.replace(
+      [...serving.values()].map(({ workers, config }) => ({ host: workers.first, config })),
+    );
+    const gone = [...this.#hosts].filter(([, host]) => !this.#succession.uses(host));
+    for (const [key, host] of gone) {
+      this.#hosts.delete(key);
+      this.#unload(host);
+    }
+    return gone.length;
+  }
+
+  /** A link finds who serves its config with each frame, as that may change between two plugins. */
+  #links(): Map<number, ChainLink[]> {
+    const links = [...this.#succession.serving].map(([configId, { workers, config }]) => ({
+      teamId: config.teamId,
+      configId,
+      label: `${workers.spec.name} (${configId})`,
+      order: config.order,
+      host: {
+        mayProcessEvents: () =>
+          this.#succession.serving.get(configId)?.workers.mayProcessEvents ?? false,
+        process: (id: number, texts: readonly Uint8Array[], people: readonly string[]) =>
+          this.#process(id, texts, people),
+      },
+    }));
+    return Map.groupBy(links, ({ teamId }) => teamId);
+  }
+
+  #process(
+    configId: number,
+    texts: readonly Uint8Array[],
+    people: readonly string[],
+  ): Promise<EventResult[]> {
+    const serving = this.#succession.serving.get(configId);
+    return serving?.workers.process(configId, texts, people) ??
+      Promise.resolve(texts.map((_, index) => passedBy(index)));
+  }
+
   #unload(host: PluginWorkers): void {
-    const unloading = host.stop(UNLOAD_MS);
+    const { serving } = this.#succession;
+    const isRevoked = host.spec.configs.some(({ id }) => {
+      const successor = serving.get(id)?.workers.spec;
+      return successor === undefined ||
+        host.spec.grants.some((grant) => !successor.grants.includes(grant));
+    });
+    if (isRevoked) host.closeEgress();
+    // What it has begun it may finish, as its successor would begin it again.
+    const unloading = host.stop(
+      isRevoked ? UNLOAD_MS : UNLOAD_MS + this.#options.taskTimeoutMs,
+      (configId, texts, people) => this.#process(configId, texts, people),
+    );
     this.#unloading.add(unloading);
     unloading.finally(() => this.#unloading.delete(unloading));
   }
@@ -120,17 +216,4 @@ export class PluginHosts {
 function identityOf(spec: PluginSpec): string {
   const configs = spec.configs.map(({ id, updatedAt }) => `${id}@${updatedAt}`);
   return JSON.stringify([spec.id, spec.organizationId, spec.version, ...configs.toSorted()]);
-}
-
-function linksOf(hosts: readonly PluginWorkers[]): Map<number, ChainLink[]> {
-  const links = new Map<number, ChainLink[]>();
-  for (const host of hosts) {
-    for (const { id, teamId, order } of host.spec.configs) {
-      const link = { configId: id, label: `${host.spec.name} (${id})`, order, host };
-      const team = links.get(teamId);
-      if (team === undefined) links.set(teamId, [link]);
-      else team.push(link);
-    }
-  }
-  return links;
 }

@@ -20,12 +20,23 @@ export class PluginMessages {
   readonly #configs: ReadonlyMap<number, PluginConfig>;
   readonly #log: PluginLog;
   readonly #reports: PluginReports;
+  readonly #linesPerSecond: number;
+  #second = 0;
+  #inSecond = 0;
+  #dropped = 0;
 
-  constructor(spec: PluginSpec, log: PluginLog, reports: PluginReports) {
+  /** @param linesPerSecond of the plugin's own that its worker lets through */
+  constructor(
+    spec: PluginSpec,
+    linesPerSecond: number,
+    { log, reports }: { readonly log: PluginLog; readonly reports: PluginReports },
+  ) {
     this.#spec = spec;
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
     this.#log = log;
     this.#reports = reports;
+    // The worker's seconds begin at other moments than these.
+    this.#linesPerSecond = 2 * linesPerSecond;
   }
 
   /** Paddock's own words, in the log of every config. */
@@ -45,7 +56,7 @@ export class PluginMessages {
       const source = configId === null ? "PLUGIN" : "CONSOLE";
       const configs = configId === null ? this.#spec.configs : [this.#configs.get(configId)];
       for (const config of configs) {
-        if (config === undefined) continue;
+        if (config === undefined || !this.#hasRoom()) continue;
         this.#write(config, source, TYPES.has(type) ? type : "LOG", String(message));
       }
     }
@@ -57,7 +68,7 @@ export class PluginMessages {
     if (config === undefined) return;
     const time = new Date().toISOString();
     this.#reports.failed(configId, { ...error, time, ...(event === undefined ? {} : { event }) });
-    this.#write(config, "PLUGIN", "ERROR", error.stack ?? error.message);
+    if (this.#hasRoom()) this.#write(config, "PLUGIN", "ERROR", error.stack ?? error.message);
   }
 
   /** The same, for what a result says of an event. */
@@ -80,6 +91,23 @@ export class PluginMessages {
     }
     const more = outcome.failures.length - MAX_FAILURES;
     if (more > 0) this.systemFor(configId, "ERROR", `${hook} failed for ${more} more events.`);
+  }
+
+  /**
+   * Whether another line of the plugin's may be logged within this second. Its worker holds it to
+   * less, but that is in its own world; and errors of its events come one by one. The log is
+   * everybody's: what one plugin fills, others lose.
+   */
+  #hasRoom(): boolean {
+    const second = Math.floor(performance.now() / 1_000);
+    if (second !== this.#second) {
+      const dropped = this.#dropped;
+      [this.#second, this.#inSecond, this.#dropped] = [second, 0, 0];
+      if (dropped > 0) this.system("WARN", `${dropped} lines of the plugin's were dropped.`);
+    }
+    if (this.#inSecond++ < this.#linesPerSecond) return true;
+    this.#dropped++;
+    return false;
   }
 
   #write(

@@ -3,9 +3,18 @@
  * they do not. A person's events always go to the same one, in order.
  */
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
+import type { BreakerState } from "../breaker/breaker.ts";
+import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSpec } from "../types.ts";
-import { passedBy } from "./job.ts";
+import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
+
+/** Sends events through whoever serves their config now. */
+export type HandOver = (
+  configId: number,
+  texts: readonly Uint8Array[],
+  people: readonly string[],
+) => Promise<EventResult[]>;
 
 export interface PluginWorkersOptions extends PluginHostOptions {
   /** Processes of one plugin, at most. */
@@ -57,6 +66,9 @@ export class PluginWorkers {
   readonly #alive: Set<PluginHost>;
   readonly #retiring = new Set<Promise<void>>();
   #stopped = false;
+  /** Where the events go that are left when it is stopped. */
+  #handOver: HandOver = (_configId, texts) =>
+    Promise.resolve(texts.map((_, index) => passedBy(index)));
 
   constructor(spec: PluginSpec, options: PluginWorkersOptions, parts: PluginHostParts) {
     this.spec = spec;
@@ -87,9 +99,29 @@ export class PluginWorkers {
     return this.#hosts.flatMap(({ pid }) => pid === null ? [] : [pid]);
   }
 
+  /** Events whose results somebody waits for. */
+  get waitingEvents(): number {
+    return this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+  }
+
+  /** Of its breaker. */
+  state(now: number): BreakerState {
+    return this.#parts.breaker.state(now);
+  }
+
   /** Starts a process ahead of the first event. */
   start(): void {
     this.#first.start();
+  }
+
+  /** Starts it again if it ended, unless the plugin is known not to work. */
+  startAgain(): void {
+    if (this.#first.pid === null && !this.#first.cannotBeLoaded && !this.#stopped) this.start();
+  }
+
+  /** Says something of Paddock's own in the log of every config. */
+  say(type: "INFO" | "WARN" | "ERROR", message: string): void {
+    for (const { id } of this.spec.configs) this.#first.say(id, type, message);
   }
 
   /**
@@ -110,12 +142,42 @@ export class PluginWorkers {
       const places = texts.map((_, index) => index);
       await this.#deal({ configId, texts, people, places, results });
     }
+    return await this.#finished(configId, texts, people, results);
+  }
+
+  /** What a process was ended with is done again by the successor. */
+  async #finished(
+    configId: number,
+    texts: readonly Uint8Array[],
+    people: readonly string[],
+    results: EventResult[],
+  ): Promise<EventResult[]> {
+    const left = results.filter(({ status }) => status === UNFINISHED).map(({ index }) => index);
+    if (left.length === 0) return results;
+    const done = await this.#handOver(
+      configId,
+      left.map((index) => texts[index] as Uint8Array),
+      left.map((index) => people[index] as string),
+    );
+    left.forEach((index, position) => {
+      results[index] = { ...(done[position] ?? passedBy(index)), index };
+    });
     return results;
   }
 
+  /** Takes a config's power away at once, in every process. */
+  remove(configId: number): void {
+    for (const host of this.#alive) host.remove(configId);
+  }
+
+  /** Closes the way to every host at once, for every process. */
+  closeEgress(): void {
+    for (const host of this.#alive) host.closeEgress();
+  }
+
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#first.sayRefused(host, reason);
+  sayRefused(host: string, refusal: Pick<EgressRefusal, "reason" | "remedy">): void {
+    this.#first.sayRefused(host, refusal);
   }
 
   /** To be called about once a second: the number of processes follows the work. */
@@ -129,9 +191,13 @@ export class PluginWorkers {
     for (const host of this.#hosts) host.reapIfIdle(now);
   }
 
-  /** Finishes what is in it and ends every process, within `patienceMs`. */
-  async stop(patienceMs: number): Promise<void> {
+  /**
+   * Finishes what is in its processes and ends them, within `patienceMs`. What is not with them yet,
+   * or not finished by then, goes where it is handed over to, or passes by.
+   */
+  async stop(patienceMs: number, handOver?: HandOver): Promise<void> {
     this.#stopped = true;
+    if (handOver !== undefined) this.#handOver = handOver;
     await Promise.all([
       ...[...this.#alive].map((host) => host.stop(patienceMs)),
       ...this.#retiring,
@@ -144,7 +210,7 @@ export class PluginWorkers {
    * leave in order, so that the oldest would go on holding up the others.
    */
   #boundSlowLane(now: number, more: number): void {
-    const waiting = this.#hosts.reduce((sum, host) => sum + host.waitingEvents, 0);
+    const waiting = this.waitingEvents;
     if (waiting === 0 || waiting + more <= this.#options.slowLaneEvents) return;
     if (this.#parts.breaker.state(now) !== "slow") return;
     const reason = `the plugin is in the slow lane and ${waiting} events waited for it`;
@@ -152,8 +218,15 @@ export class PluginWorkers {
   }
 
   #deal(hand: Hand): Promise<void> {
+    if (this.#stopped) return this.#leave(hand);
     if (this.#change === null) return this.#dealNow(hand);
     return new Promise((resolve) => this.#held.push(() => resolve(this.#dealNow(hand))));
+  }
+
+  /** Nothing of this reached a process. */
+  #leave({ places, results }: Hand): Promise<void> {
+    for (const index of places) results[index] = unfinished(index);
+    return Promise.resolve();
   }
 
   /** Reaches the hosts before it waits for anything, so that calls keep their order. */

@@ -10,6 +10,8 @@ export class SetupAttempts {
   /** Configs whose setup came to an end, one way or the other. */
   readonly #settled = new Set<number>();
   readonly #ready = new Set<number>();
+  /** Configs that were ever set up. */
+  readonly #served = new Set<number>();
 
   /** Of how many configs the first setup in this process came to an end. */
   get settled(): number {
@@ -19,6 +21,16 @@ export class SetupAttempts {
   /** And how many succeeded. */
   get ready(): number {
     return this.#ready.size;
+  }
+
+  /** Whether it is set up in this process. */
+  isReady(configId: number): boolean {
+    return this.#ready.has(configId);
+  }
+
+  /** Whether it ever was, in this process or one before it. */
+  hasServed(configId: number): boolean {
+    return this.#served.has(configId);
   }
 
   isSettled(configId: number): boolean {
@@ -37,16 +49,21 @@ export class SetupAttempts {
     if (error === null) {
       this.#failures.delete(configId);
       this.#ready.add(configId);
+      this.#served.add(configId);
       return { kind: "ready" };
     }
     const failures = (this.#failures.get(configId) ?? 0) + 1;
     this.#failures.set(configId, failures);
-    if (failures >= ATTEMPTS) return { kind: "give up", attempts: ATTEMPTS };
-    return { kind: "retry", waitMs: FIRST_WAIT_MS * 2 ** (failures - 1) };
+    const waits = Math.min(failures, ATTEMPTS - 1) - 1;
+    const waitMs = FIRST_WAIT_MS * 2 ** waits;
+    return failures >= ATTEMPTS
+      ? { kind: "give up", attempts: ATTEMPTS, waitMs }
+      : { kind: "retry", waitMs };
   }
 }
 
 export type SetupOutcome =
   | { readonly kind: "ready" }
   | { readonly kind: "retry"; readonly waitMs: number }
-  | { readonly kind: "give up"; readonly attempts: number };
+  /** Tried again all the same, as long as the config is not disabled. */
+  | { readonly kind: "give up"; readonly attempts: number; readonly waitMs: number };

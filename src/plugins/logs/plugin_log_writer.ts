@@ -5,6 +5,7 @@ import { storableText } from "../../events/storable_text.ts";
 import { timeUuid } from "../../events/uuid.ts";
 import { textArray } from "../../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import type { PluginLog, PluginLogEntry } from "../types.ts";
 
 interface Line extends PluginLogEntry {
@@ -36,6 +37,7 @@ ON CONFLICT DO NOTHING`;
 export class PluginLogWriter implements PluginLog {
   readonly #database: Queryable;
   readonly #instanceId: string;
+  readonly #observer: Observer;
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #timer: ReturnType<typeof setInterval>;
   #buffered: Line[] = [];
@@ -46,7 +48,8 @@ export class PluginLogWriter implements PluginLog {
   #flushing: Promise<void> | null = null;
 
   /** @param instanceId uuid of this run of the server */
-  constructor(database: Queryable, instanceId: string) {
+  constructor(database: Queryable, instanceId: string, observer: Observer = NOBODY) {
+    this.#observer = observer;
     this.#database = database;
     this.#instanceId = instanceId;
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
@@ -60,6 +63,7 @@ export class PluginLogWriter implements PluginLog {
       this.#dropped++;
       return;
     }
+    this.#observer.logged(entry);
     this.#lines++;
     this.#length += message.length;
     const now = Date.now();

@@ -4,8 +4,10 @@ import { errorMessage } from "../../errors.ts";
 import { storableJsonText } from "../../events/storable_text.ts";
 import { jsonbArray } from "../../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
+import type { SetupFailures } from "../../stores/postgres/setup_failures.ts";
 import type {
   DeclaredMetrics,
+  GivenUp,
   PluginCapabilities,
   PluginFailure,
   PluginReports,
@@ -43,6 +45,7 @@ WHERE id = ANY ($1::int[]) AND NOT coalesce(public_jobs, '{}') ? 'Export histori
 
 export class PluginReportWriter implements PluginReports {
   readonly #database: Queryable;
+  readonly #failures: Pick<SetupFailures, "note" | "forget">;
   readonly #onDisabled: () => void;
   readonly #log = getLogger(["paddock", "plugins"]);
   readonly #timer: ReturnType<typeof setInterval>;
@@ -50,12 +53,21 @@ export class PluginReportWriter implements PluginReports {
   #errors = new Map<number, PluginFailure | null>();
   #capabilities = new Map<number, PluginCapabilities>();
   #metrics = new Map<number, DeclaredMetrics>();
-  #disabled = new Set<number>();
+  #givenUp = new Map<number, GivenUpConfig>();
+  /** Noted as given up by this server. */
+  readonly #noted = new Set<number>();
+  /** Set up since. */
+  #recovered = new Set<number>();
   #flushing: Promise<void> | null = null;
 
   /** @param onDisabled called after a config was disabled, so that the plugins are loaded again */
-  constructor(database: Queryable, onDisabled: () => void) {
+  constructor(
+    database: Queryable,
+    failures: Pick<SetupFailures, "note" | "forget">,
+    onDisabled: () => void,
+  ) {
     this.#database = database;
+    this.#failures = failures;
     this.#onDisabled = onDisabled;
     this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
@@ -65,18 +77,24 @@ export class PluginReportWriter implements PluginReports {
   }
 
   loaded(
-    pluginConfigId: number,
+    _pluginConfigId: number,
     pluginId: number,
     capabilities: PluginCapabilities,
     metrics: DeclaredMetrics = {},
   ): void {
-    this.#errors.set(pluginConfigId, null);
     this.#capabilities.set(pluginId, shownCapabilities(capabilities));
     this.#metrics.set(pluginId, shownMetrics(metrics));
   }
 
-  gaveUp(pluginConfigId: number): void {
-    this.#disabled.add(pluginConfigId);
+  ready(pluginConfigId: number): void {
+    this.#errors.set(pluginConfigId, null);
+    this.#givenUp.delete(pluginConfigId);
+    if (this.#noted.delete(pluginConfigId)) this.#recovered.add(pluginConfigId);
+  }
+
+  gaveUp(pluginConfigId: number, version: string, decided: (fate: GivenUp) => void): void {
+    this.#recovered.delete(pluginConfigId);
+    this.#givenUp.set(pluginConfigId, { version, decided });
   }
 
   /** Writes what there is to report; what could not be written is tried again with the next flush. */
@@ -91,8 +109,8 @@ export class PluginReportWriter implements PluginReports {
   }
 
   async #flush(): Promise<void> {
-    const [errors, capabilities, disabled] = [this.#errors, this.#capabilities, this.#disabled];
-    [this.#errors, this.#capabilities, this.#disabled] = [new Map(), new Map(), new Set()];
+    const [errors, capabilities] = [this.#errors, this.#capabilities];
+    [this.#errors, this.#capabilities] = [new Map(), new Map()];
     const metrics = this.#metrics;
     this.#metrics = new Map();
     try {
@@ -121,22 +139,35 @@ export class PluginReportWriter implements PluginReports {
       if (exporters.length > 0) {
         await this.#database.query(ADD_EXPORT_JOB, [exporters.map(([id]) => id)]);
       }
-      if (disabled.size > 0) {
-        await this.#database.query(
-          "UPDATE posthog_pluginconfig SET enabled = false WHERE id = ANY ($1::int[])",
-          [[...disabled]],
-        );
-        this.#onDisabled();
-      }
+      await this.#decide();
     } catch (error) {
       this.#log.warn`plugins' states were not written: ${errorMessage(error)}`;
       // What came meanwhile is newer and wins.
       this.#errors = new Map([...errors, ...this.#errors]);
       this.#capabilities = new Map([...capabilities, ...this.#capabilities]);
       this.#metrics = new Map([...metrics, ...this.#metrics]);
-      this.#disabled = new Set([...disabled, ...this.#disabled]);
     }
   }
+
+  /** What was decided is not asked again, whatever fails after it. */
+  async #decide(): Promise<void> {
+    for (const [id, { version, decided }] of [...this.#givenUp]) {
+      const isDisabled = await this.#failures.note(id, version);
+      this.#givenUp.delete(id);
+      this.#noted.add(id);
+      decided(isDisabled ? "disabled" : "other servers");
+      if (isDisabled) this.#onDisabled();
+    }
+    const recovered = [...this.#recovered];
+    if (recovered.length === 0) return;
+    await this.#failures.forget(recovered);
+    for (const id of recovered) this.#recovered.delete(id);
+  }
+}
+
+interface GivenUpConfig {
+  readonly version: string;
+  readonly decided: (fate: GivenUp) => void;
 }
 
 /** As jsonb takes it, whatever the plugin threw: what is too large or cannot be written is left out. */

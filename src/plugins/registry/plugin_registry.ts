@@ -64,9 +64,15 @@ interface KnownPlugin {
 }
 
 /** What came of loading. */
-type LoadedPlugin =
-  | { readonly version: string; readonly source: LoadedSource }
-  | { readonly version: string; readonly source: null; readonly failure: string };
+interface LoadedPlugin {
+  /** Of what was last tried. */
+  readonly version: string;
+  /** Where that cannot be loaded: the version before, as long as this server knows one. */
+  readonly source: LoadedSource | null;
+  /** Of `source`. */
+  readonly sourceVersion: string;
+  readonly failure: string | null;
+}
 
 export class PluginRegistry {
   readonly #parts: PluginRegistryParts;
@@ -85,8 +91,8 @@ export class PluginRegistry {
 
   /**
    * Every plugin in force: one spec per plugin, organization and set of granted hosts, as code that
-   * differs in one of these does not share a process. A plugin that cannot be loaded is left out,
-   * with the reason in its log and in its configs' error column.
+   * differs in one of these does not share a process. A plugin that cannot be loaded stays as it was
+   * before, or is left out, with the reason in its log and in its configs' error column.
    */
   async load(): Promise<PluginSpec[]> {
     const { database, grants } = this.#parts;
@@ -100,10 +106,8 @@ export class PluginRegistry {
       const plugin = this.#known.get(row.pluginId);
       if (plugin === undefined) continue;
       const { loaded } = plugin;
-      if (loaded.source === null) {
-        this.#fail(row, loaded);
-        continue;
-      }
+      if (loaded.failure !== null) this.#fail(row, loaded, loaded.failure);
+      if (loaded.source === null) continue;
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
       this.#remindOfGrants(row, loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
       const config: PluginConfig = {
@@ -136,7 +140,7 @@ export class PluginRegistry {
           configs,
           maxWorkers: loaded.source.manifest.workers,
           capabilities: row.capabilities,
-          version: hash("sha256", JSON.stringify([loaded.version, reach]), "hex"),
+          version: hash("sha256", JSON.stringify([loaded.sourceVersion, reach]), "hex"),
         },
       });
     }
@@ -175,7 +179,9 @@ export class PluginRegistry {
     const hosts = closed.map((host) => host.includes("{") ? `'${host}'` : host).join(" ");
     const message = `Plugin asks to reach ${closed.join(", ")} and may not. ` +
       `To allow it: paddock plugins grant ${config.pluginId} ${hosts}`;
-    if (this.#say(config, message, "WARN")) this.#log.warn`plugin ${config.pluginId}: ${message}`;
+    if (!this.#say(config, message, "WARN")) return;
+    const { pluginId: plugin, id, teamId: team } = config;
+    this.#log.with({ plugin, config: id, team }).warn`plugin ${plugin}: ${message}`;
   }
 
   /** A config without a team is a mistake of whoever wrote it: it could not see any event. */
@@ -227,21 +233,22 @@ export class PluginRegistry {
       const raw = await readSource(row, this.#options.baseDir);
       version = hash("sha256", `${raw.version} ${raw.digest}`, "hex");
       if (known?.version === version) return known;
-      return { version, source: await builder.build(raw) };
+      const source = await builder.build(raw);
+      return { version, source, sourceVersion: version, failure: null };
     } catch (error) {
       const failure = errorMessage(error);
-      if (known === null || known.source !== null || known.failure !== failure) {
-        this.#log.warn`${failure}`;
-      }
-      return { version, source: null, failure };
+      if (known?.failure !== failure) this.#log.warn`${failure}`;
+      const { source = null, sourceVersion = "" } = known ?? {};
+      return { version, source, sourceVersion, failure };
     }
   }
 
   /** A plugin that cannot be loaded is said to each of its configs, once. */
-  #fail(config: ConfigRow, { version, failure }: LoadedPlugin & { readonly source: null }): void {
-    if (!this.#say(config, failure, "ERROR", version)) return;
+  #fail(config: ConfigRow, { version, source }: LoadedPlugin, failure: string): void {
+    const message = source === null ? failure : `${failure} The version before goes on.`;
+    if (!this.#say(config, message, "ERROR", version)) return;
     const time = new Date().toISOString();
-    this.#parts.reports.failed(config.id, { message: failure, time });
+    this.#parts.reports.failed(config.id, { message, time });
   }
 
   /** Writes to the config's log, unless the same was written by the load before. */

@@ -23,9 +23,10 @@ export class Reloader {
     this.#checks = setInterval(() => this.request(), CHECK_MS);
   }
 
+  /** Reloads soon. Requests do not put each other off, so that a flood of them is many reloads. */
   request(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
       this.#running = this.#running.then(() => this.#run());
     }, DEBOUNCE_MS);
   }

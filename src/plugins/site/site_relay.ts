@@ -35,13 +35,11 @@ export class SiteRelay {
   /**
    * Makes the request that a frame asks for.
    * @param send takes the answer's frame
-   * @throws Error where the frame is none
+   * @throws Error where the frame is no request
    */
   receive({ id, payload }: Pick<Frame, "id" | "payload">, send: (frame: Uint8Array) => void): void {
     const request = readRequest(payload);
-    const config = this.#configs.get(request.configId);
-    if (config === undefined) throw new Error("a request of no config of this plugin");
-    this.#answer(config, request).then((answer) =>
+    this.#answer(request).then((answer) =>
       send(encodeFrame(FrameType.SiteAnswer, id, encoder.encode(JSON.stringify(answer))))
     );
   }
@@ -52,8 +50,10 @@ export class SiteRelay {
     this.#ended = new AbortController();
   }
 
-  async #answer(config: PluginConfig, request: SiteRequest): Promise<SiteAnswer> {
+  async #answer(request: SiteRequest): Promise<SiteAnswer> {
     const { requests, requestMs } = this.#limits;
+    const config = this.#configs.get(request.configId);
+    if (config === undefined) return { ok: false, error: "posthog.api: the plugin was removed" };
     if (this.#site === null) return { ok: false, error: "posthog.api is not available here" };
     if (this.#inFlight >= requests) {
       return { ok: false, error: `posthog.api: ${requests} requests are in flight: await some` };

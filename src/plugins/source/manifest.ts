@@ -2,7 +2,7 @@
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import type { JsonObject } from "../../events/types.ts";
-import { checkRequest, placeholderOf } from "../grants/grant.ts";
+import { checkRequest, placeholderOf, resolveGrant } from "../grants/grant.ts";
 
 /** One field of the form a person fills in to configure the plugin. */
 export interface ConfigField {
@@ -115,7 +115,10 @@ function netOf(
     try {
       const checked = checkRequest(entry);
       const key = placeholderOf(checked);
-      if (key === null || fields.some((field) => field.key === key)) return checked;
+      const field = fields.find((each) => each.key === key);
+      // What the form is filled with unless somebody writes another host into it.
+      if (key !== null && field?.default) resolveGrant(checked, { [key]: field.default });
+      if (key === null || field !== undefined) return checked;
     } catch (error) {
       throw refuse(`'permissions.net': ${errorMessage(error)}`);
     }

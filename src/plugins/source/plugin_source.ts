@@ -4,6 +4,7 @@ import { PaddockError } from "../../errors.ts";
 import type { PluginCode } from "../types.ts";
 import { unpackArchive } from "./archive.ts";
 import { localFolder, readFolder } from "./local_folder.ts";
+import { importedLibraries } from "./libraries.ts";
 import { parseManifest, type PluginManifest } from "./manifest.ts";
 import type { PluginFiles } from "./plugin_files.ts";
 import { transpile } from "./transpile.ts";
@@ -93,5 +94,6 @@ export async function buildSource({ digest, content, version }: RawSource): Prom
   }
   const language = /\.[cm]?ts$/.test(main) ? "typescript" : "javascript";
   const transpiled = transpile(files, main, digest);
-  return { code: { ...transpiled, main, language }, manifest, version };
+  const libraries = importedLibraries(transpiled.files.values());
+  return { code: { ...transpiled, main, language, libraries }, manifest, version };
 }

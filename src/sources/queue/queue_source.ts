@@ -3,24 +3,12 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
-import type { RawEvent } from "../../events/types.ts";
-import type { ReceivedBatch, ReceivedItem, Source, TakeLimit } from "../source.ts";
+import { leasedBatch, type LeasedEvents, type LeaseStore } from "../leased_batch.ts";
+import type { ReceivedBatch, Source, TakeLimit } from "../source.ts";
 
 /** What this source needs of the store. */
-export interface QueueStore {
-  take(
-    owner: string,
-    limit: TakeLimit,
-    ttlMs: number,
-  ): Promise<
-    { readonly id: string; readonly events: readonly RawEvent[]; readonly size: number }[]
-  >;
-  remove(owner: string, ids: readonly string[]): Promise<void>;
-  giveBack(
-    owner: string,
-    rows: readonly { readonly id: string; readonly events: readonly RawEvent[] }[],
-  ): Promise<void>;
-  renew(owner: string, ttlMs: number): Promise<void>;
+export interface QueueStore extends LeaseStore {
+  take(owner: string, limit: TakeLimit, ttlMs: number): Promise<LeasedEvents[]>;
   depth(): Promise<number>;
 }
 
@@ -81,33 +69,7 @@ export class QueueSource implements Source {
     if (rows.length === 0) return null;
     // There may be more than fitted: look again before waiting.
     this.#news = true;
-    const places: { readonly row: number; readonly event: RawEvent }[] = [];
-    const items: ReceivedItem[] = [];
-    rows.forEach((row, index) => {
-      const bytes = Math.ceil(row.size / row.events.length);
-      for (const event of row.events) {
-        places.push({ row: index, event });
-        items.push({ kind: "event", event, bytes });
-      }
-    });
-    return {
-      items,
-      ack: () => this.#store.remove(this.#owner, rows.map(({ id }) => id)),
-      release: async (unfinished) => {
-        const left = new Map<number, RawEvent[]>();
-        for (const position of unfinished) {
-          const place = places[position];
-          if (place === undefined) continue;
-          const events = left.get(place.row);
-          if (events === undefined) left.set(place.row, [place.event]);
-          else events.push(place.event);
-        }
-        const back = [...left].map(([row, events]) => ({ id: rows[row]?.id ?? "", events }));
-        if (back.length > 0) await this.#store.giveBack(this.#owner, back);
-        const done = rows.flatMap(({ id }, index) => left.has(index) ? [] : [id]);
-        if (done.length > 0) await this.#store.remove(this.#owner, done);
-      },
-    };
+    return leasedBatch(this.#store, this.#owner, rows);
   }
 
   async depth(): Promise<number> {
@@ -123,7 +85,7 @@ export class QueueSource implements Source {
   async #rows(
     limit: TakeLimit,
     signal: AbortSignal,
-  ): Promise<Awaited<ReturnType<QueueStore["take"]>>> {
+  ): Promise<LeasedEvents[]> {
     const { leaseTtlMs } = this.#options;
     const end = performance.now() + TAKE_MS;
     while (!signal.aborted) {

@@ -6,7 +6,10 @@ import cacheExecute from "./paddock/0004_cache_execute.sql" with { type: "text" 
 import pluginState from "./paddock/0005_plugin_state.sql" with { type: "text" };
 import pluginRefusal from "./paddock/0006_plugin_refusal.sql" with { type: "text" };
 import deliveries from "./paddock/0007_deliveries.sql" with { type: "text" };
+import pluginSetupFailure from "./paddock/0025_plugin_setup_failure.sql" with { type: "text" };
+import actionHooks from "./paddock/0030_action_hooks.sql" with { type: "text" };
 import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: "text" };
+import parked from "./paddock/0036_parked.sql" with { type: "text" };
 import kafkaOutbox from "./paddock/0050_kafka_outbox.sql" with { type: "text" };
 
 export interface Migration {
@@ -24,6 +27,9 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 5, name: "plugin_state", sql: pluginState },
   { id: 6, name: "plugin_refusal", sql: pluginRefusal },
   { id: 7, name: "deliveries", sql: deliveries },
+  { id: 25, name: "plugin_setup_failure", sql: pluginSetupFailure },
+  { id: 30, name: "action_hooks", sql: actionHooks },
   { id: 35, name: "dead_letter_kinds", sql: deadLetterKinds },
+  { id: 36, name: "parked", sql: parked },
   { id: 50, name: "kafka_outbox", sql: kafkaOutbox },
 ];

@@ -58,7 +58,7 @@ export async function migrate(database: Database): Promise<MigrationReport> {
       applied.push(name);
     }
     return { applied, createdPosthogTables };
-  });
+  }, "patient");
 }
 
 async function createPosthogTables(tx: Queryable): Promise<boolean> {

@@ -2,6 +2,8 @@
 import pg from "pg";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { QueryTags } from "./query_tag.ts";
 
 /** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
 export interface Statement {
@@ -25,7 +27,31 @@ export interface DatabaseOptions {
   readonly max: number;
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Told of every statement. */
+  readonly observer?: Observer;
+  /**
+   * A statement without an answer for so long has failed, and its connection is given up: behind a
+   * network that swallows packets it would wait for ever. 0, the default, waits.
+   */
+  readonly timeoutMs?: number;
 }
+
+/** Connections now. */
+export interface PoolUse {
+  readonly open: number;
+  readonly idle: number;
+  /** Queries that wait for one. */
+  readonly waiting: number;
+}
+
+/**
+ * What a transaction waits for a lock, and how long Postgres keeps one whose server says nothing: a
+ * server that was stopped, or is behind a cut network, must not hold its rows for ever. Sent as
+ * statements, since poolers refuse such settings when a connection is opened.
+ */
+const BEGIN = `BEGIN;
+SET LOCAL lock_timeout = '10s';
+SET LOCAL idle_in_transaction_session_timeout = '15s'`;
 
 /** SQLSTATE classes and codes after which the same work can succeed when done again. */
 const TRANSIENT_STATES = /^(08|53|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|25P03|25P04|57P05)/;
@@ -40,10 +66,13 @@ export function isTransient(error: unknown): boolean {
 export class Database implements Queryable {
   readonly #pool: pg.Pool;
   readonly #options: DatabaseOptions;
+  readonly #observer: Observer;
+  readonly #tags = new QueryTags();
   readonly #log = getLogger(["paddock", "postgres"]);
 
   constructor(options: DatabaseOptions) {
     this.#options = options;
+    this.#observer = options.observer ?? NOBODY;
     this.#pool = new pg.Pool({
       connectionString: options.connectionString,
       max: options.max,
@@ -51,15 +80,21 @@ export class Database implements Queryable {
       connectionTimeoutMillis: 5_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     });
     // A connection that dies while idle must not end the process; the next query opens a new one.
     this.#pool.on("error", (error) => this.#log.warn`connection lost: ${error.message}`);
     this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
+  get poolUse(): PoolUse {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { open: totalCount, idle: idleCount, waiting: waitingCount };
+  }
+
   async query<Row>(statement: string | Statement, values: readonly unknown[] = []): Promise<Row[]> {
     try {
-      return await run<Row>(this.#pool, statement, values);
+      return await this.#run<Row>(this.#pool, statement, values, this.#options.timeoutMs);
     } catch (error) {
       throw asUnavailable(error);
     }
@@ -68,8 +103,14 @@ export class Database implements Queryable {
   /**
    * Runs `work` in one transaction on one connection: COMMIT when it resolves, ROLLBACK when it
    * throws. It is not retried here; the caller knows whether the work may be done again.
+   * @param patience `patient` for work that may wait for locks and take its time
    */
-  async transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T> {
+  async transaction<T>(
+    work: (tx: Queryable) => Promise<T>,
+    patience: "prompt" | "patient" = "prompt",
+  ): Promise<T> {
+    const timeoutMs = patience === "prompt" ? this.#options.timeoutMs : 0;
+    const began = performance.now();
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();
@@ -78,21 +119,28 @@ export class Database implements Queryable {
     }
     let broken: Error | undefined;
     try {
-      await client.query("BEGIN");
+      await this.#run(client, patience === "prompt" ? BEGIN : "BEGIN", undefined, timeoutMs);
       const result = await work({
-        query: (statement, values = []) => run(client, statement, values),
+        query: (statement, values = []) => this.#run(client, statement, values, timeoutMs),
       });
-      await client.query("COMMIT");
+      await this.#run(client, "COMMIT", undefined, timeoutMs);
       return result;
     } catch (error) {
-      try {
-        await client.query("ROLLBACK");
-      } catch (rollbackError) {
-        broken = rollbackError instanceof Error ? rollbackError : new Error(String(rollbackError));
+      const failure = asUnavailable(error);
+      if (isUnavailable(failure)) {
+        // Asked to roll back it would not answer either; without a connection Postgres does it.
+        broken = failure;
+      } else {
+        try {
+          await this.#run(client, "ROLLBACK", undefined, timeoutMs);
+        } catch (rollbackError) {
+          broken = new Error(errorMessage(rollbackError));
+        }
       }
-      throw asUnavailable(error);
+      throw failure;
     } finally {
       client.release(broken);
+      this.#observer.transacted(performance.now() - began);
     }
   }
 
@@ -106,6 +154,7 @@ export class Database implements Queryable {
       application_name: this.#options.applicationName,
       connectionTimeoutMillis: 5_000,
       keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
     });
     client.on("error", () => {});
     try {
@@ -113,6 +162,8 @@ export class Database implements Queryable {
     } catch (error) {
       throw asUnavailable(error);
     }
+    const { timeoutMs = 0 } = this.#options;
+    if (timeoutMs > 0) endWhenSilent(client, timeoutMs);
     return client;
   }
 
@@ -120,16 +171,54 @@ export class Database implements Queryable {
   async close(): Promise<void> {
     await this.#pool.end();
   }
+
+  async #run<Row>(
+    target: pg.Pool | pg.PoolClient,
+    statement: string | Statement,
+    values: readonly unknown[] | undefined,
+    timeoutMs?: number,
+  ): Promise<Row[]> {
+    const began = performance.now();
+    let failed = true;
+    try {
+      const rows = await run<Row>(target, statement, values, timeoutMs);
+      failed = false;
+      return rows;
+    } finally {
+      const tag = this.#tags.of(typeof statement === "string" ? statement : statement.text);
+      this.#observer.queried("postgres", tag, performance.now() - began, failed);
+    }
+  }
 }
 
+/** @param values undefined for several statements in one text, which take none */
 async function run<Row>(
   target: pg.Pool | pg.PoolClient,
   statement: string | Statement,
-  values: readonly unknown[],
+  values: readonly unknown[] | undefined,
+  timeoutMs = 0,
 ): Promise<Row[]> {
   const config = typeof statement === "string" ? { text: statement } : statement;
-  const result = await target.query({ ...config, values: values as unknown[] });
+  const query = {
+    ...config,
+    ...values === undefined ? {} : { values: values as unknown[] },
+    ...timeoutMs > 0 ? { query_timeout: timeoutMs } : {},
+  };
+  const result = await target.query(query);
   return result.rows as Row[];
+}
+
+/** A connection that only listens learns from nothing that nobody is there any more. */
+function endWhenSilent(client: pg.Client, timeoutMs: number): void {
+  const timer = setInterval(() => {
+    const question = { text: "SELECT 1", query_timeout: timeoutMs };
+    client.query(question).catch(() => client.end());
+  }, timeoutMs);
+  client.on("end", () => clearInterval(timer));
+}
+
+function isUnavailable(error: unknown): error is PaddockError {
+  return error instanceof PaddockError && error.code === "PDK_DATABASE_UNAVAILABLE";
 }
 
 /** Errors that are not Postgres's own answer come from the connection. */

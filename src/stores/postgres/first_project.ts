@@ -3,8 +3,11 @@ import type { Database, Queryable } from "./database.ts";
 
 /** A project: what PostHog calls a team. */
 export interface Project {
+  /** A uuid. */
   readonly organizationId: string;
+  /** The number by which events and plugins name it. */
   readonly teamId: number;
+  /** What senders of events show. */
   readonly apiToken: string;
 }
 
@@ -23,7 +26,7 @@ export async function createFirstProject(database: Database): Promise<Project | 
     if (teams.length > 0 || organizations.length > 0) return null;
     const organizationId = await createOrganization(tx, "My organization", "my-organization");
     return await createProject(tx, organizationId, "My project");
-  });
+  }, "patient");
 }
 
 /** An organization that may install plugins. Returns its id. */

@@ -37,6 +37,16 @@ export class Teams {
     this.#database = database;
   }
 
+  /** The project that the server's own metrics are for; null where none is. */
+  async forInternalMetrics(): Promise<number | null> {
+    const rows = await this.#database.query<{ id: number }>(
+      `SELECT team.id FROM posthog_team AS team
+       JOIN posthog_organization AS organization ON organization.id = team.organization_id
+       WHERE organization.for_internal_metrics ORDER BY team.id LIMIT 1`,
+    );
+    return rows[0]?.id ?? null;
+  }
+
   /** Teams that do not exist are absent. One query for all that are not cached. */
   async byIds(ids: readonly number[]): Promise<ReadonlyMap<number, Team>> {
     const found = new Map<number, Team>();

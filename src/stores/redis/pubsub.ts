@@ -1,12 +1,21 @@
 import type { Redis } from "ioredis";
+import { getLogger } from "@logtape/logtape";
+import { errorMessage } from "../../errors.ts";
 import type { PubSub } from "../pubsub.ts";
 import { createRedis, redisUnavailable } from "./connection.ts";
 
-/** Redis pub/sub. Subscribing takes a connection of its own; ioredis subscribes again by itself. */
+/**
+ * Redis pub/sub. Subscribing takes a connection of its own. After a lost connection, and where Redis
+ * was not there to begin with, everything is subscribed to as soon as it answers.
+ */
 export class RedisPubSub implements PubSub {
   readonly #publisher: Redis;
   readonly #subscriber: Redis;
   readonly #handlers = new Map<string, Set<(payload: string) => void>>();
+  readonly #log = getLogger(["paddock", "pubsub"]);
+  #wasReady = false;
+  /** Somebody subscribed when there was no Redis. */
+  #missedFirst = false;
 
   constructor(url: string) {
     this.#publisher = createRedis({ url, name: "publish" });
@@ -14,15 +23,7 @@ export class RedisPubSub implements PubSub {
     this.#subscriber.on("message", (channel: string, payload: string) => {
       for (const handler of this.#handlers.get(channel) ?? []) handler(payload);
     });
-    let readyBefore = false;
-    this.#subscriber.on("ready", () => {
-      if (readyBefore) {
-        for (const handlers of this.#handlers.values()) {
-          for (const handler of handlers) handler("");
-        }
-      }
-      readyBefore = true;
-    });
+    this.#subscriber.on("ready", () => this.#resubscribe());
   }
 
   async subscribe(
@@ -36,6 +37,7 @@ export class RedisPubSub implements PubSub {
     try {
       if (first) await this.#subscriber.subscribe(channel);
     } catch (error) {
+      this.#missedFirst = true;
       throw redisUnavailable(error);
     }
     return async () => {
@@ -44,6 +46,23 @@ export class RedisPubSub implements PubSub {
       this.#handlers.delete(channel);
       if (this.#subscriber.status === "ready") await this.#subscriber.unsubscribe(channel);
     };
+  }
+
+  /** Whatever was said meanwhile was missed, which an empty message tells. */
+  async #resubscribe(): Promise<void> {
+    const isFirst = !this.#wasReady;
+    this.#wasReady = true;
+    const channels = [...this.#handlers.keys()];
+    if (channels.length === 0) return;
+    try {
+      await this.#subscriber.subscribe(...channels);
+    } catch (error) {
+      // The connection went again; the next one is told of in the same way.
+      this.#log.debug`not subscribed: ${errorMessage(error)}`;
+      return;
+    }
+    if (isFirst && !this.#missedFirst) return;
+    for (const handlers of this.#handlers.values()) for (const handler of handlers) handler("");
   }
 
   async publish(channel: string, payload: string): Promise<void> {

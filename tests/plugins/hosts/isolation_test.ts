@@ -73,7 +73,7 @@ for (
         database: test.database,
         grants: new PluginGrants(test.database),
         log: { write: () => {} },
-        reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+        reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
       },
       { baseDir: ".", namedGrants: new Map(), netDefault: "none", isolation },
     );

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { PluginReportWriter } from "../../../src/plugins/logs/plugin_report_writer.ts";
 import { migrate } from "../../../src/stores/migrations/migrate.ts";
 import type { Queryable } from "../../../src/stores/postgres/database.ts";
 import { createFirstProject } from "../../../src/stores/postgres/first_project.ts";
 import { createTestDatabase } from "../../services/database.ts";
+import { SetupFailures } from "../../../src/stores/postgres/setup_failures.ts";
+import { ServerPresence } from "../../../src/stores/postgres/servers.ts";
 import { installPlugin } from "../../services/plugin_rows.ts";
 
 const CAPABILITIES = { methods: ["processEvent"], scheduled_tasks: [], jobs: [] };
@@ -21,7 +24,11 @@ async function reportsOn() {
       away ? Promise.reject(new Error("away")) : database.query(...parameters),
   };
   let disabled = 0;
-  const reports = new PluginReportWriter(queryable, () => disabled++);
+  const reports = new PluginReportWriter(
+    queryable,
+    new SetupFailures(database, randomUUID()),
+    () => disabled++,
+  );
   return {
     database,
     reports,
@@ -57,7 +64,7 @@ async function reportsOn() {
   };
 }
 
-Deno.test("the last failure is kept, a load clears it, and no updated_at moves", async () => {
+Deno.test("the last failure is kept, a setup clears it, and no updated_at moves [5.process-error]", async () => {
   await using test = await reportsOn();
   const { reports, one, other } = test;
   const before = await test.updatedAts();
@@ -74,6 +81,9 @@ Deno.test("the last failure is kept, a load clears it, and no updated_at moves",
   });
   assert.equal((await test.config(other)).error, null);
   reports.loaded(one, (await test.plugin(one)).id, CAPABILITIES);
+  await reports.flush();
+  assert.equal((await test.config(one)).error?.message, "second", "it is not set up yet");
+  reports.ready(one);
   await reports.flush();
   assert.equal((await test.config(one)).error, null);
   assert.deepEqual((await test.plugin(one)).capabilities, CAPABILITIES);
@@ -95,12 +105,60 @@ Deno.test("capabilities are written only where they differ", async () => {
 Deno.test("a config that is given up is disabled, and the server hears of it", async () => {
   await using test = await reportsOn();
   const before = await test.updatedAts();
-  test.reports.gaveUp(test.one);
+  const fates: string[] = [];
+  test.reports.gaveUp(test.one, "1", (fate) => fates.push(fate));
   await test.reports.flush();
+  assert.deepEqual(fates, ["disabled"]);
   assert.equal((await test.config(test.one)).enabled, false);
   assert.equal((await test.config(test.other)).enabled, true);
   assert.equal(test.disabledCalls(), 1);
   assert.deepEqual(await test.updatedAts(), before);
+});
+
+Deno.test("a config is disabled once its setup failed on every server that runs", async () => {
+  await using test = await reportsOn();
+  const { database, one, other } = test;
+  const presences = ["first", "second", "third"].map((name) => ({
+    name,
+    presence: new ServerPresence(database, { id: randomUUID(), ttlMs: 60_000 }),
+  }));
+  for (const { presence } of presences) await presence.start();
+  const fates: string[] = [];
+  const servers = presences.map(({ name, presence }) => ({
+    presence,
+    reports: new PluginReportWriter(database, new SetupFailures(database, presence.id), () => {}),
+    decided: (fate: string) => fates.push(`${name}: ${fate}`),
+  }));
+  const [first, second, third] = servers as [
+    typeof servers[0],
+    typeof servers[0],
+    typeof servers[0],
+  ];
+  const giveUp = async ({ reports, decided }: typeof first, version: string) => {
+    reports.gaveUp(one, version, decided);
+    await reports.flush();
+  };
+  try {
+    await giveUp(first, "2");
+    // Another version's failure is another plugin's, as far as this one is concerned.
+    await giveUp(second, "1");
+    await giveUp(second, "2");
+    assert.equal((await test.config(one)).enabled, true, "the third has not said so");
+    // A server that stopped has no say, and one that has it set up has the last.
+    await third.presence.stop();
+    first.reports.ready(one);
+    await first.reports.flush();
+    await giveUp(second, "2");
+    assert.equal((await test.config(one)).enabled, true, "the first has it set up");
+    await Promise.all([giveUp(first, "2"), giveUp(second, "2")]);
+    assert.equal((await test.config(one)).enabled, false);
+    assert.equal((await test.config(other)).enabled, true);
+    assert.deepEqual(fates.filter((fate) => fate.endsWith("disabled")).length, 1);
+  } finally {
+    for (const { reports } of servers) await reports.close();
+    await first.presence.stop();
+    await second.presence.stop();
+  }
 });
 
 Deno.test("reports survive a database that is away; newer ones win", async () => {

@@ -5,6 +5,8 @@ import {
   PluginRegistry,
   type PluginRegistryOptions,
 } from "../../../src/plugins/registry/plugin_registry.ts";
+import { PluginReportWriter } from "../../../src/plugins/logs/plugin_report_writer.ts";
+import { SetupFailures } from "../../../src/stores/postgres/setup_failures.ts";
 import type { PluginFailure, PluginLogEntry } from "../../../src/plugins/types.ts";
 import { migrate } from "../../../src/stores/migrations/migrate.ts";
 import type { Database } from "../../../src/stores/postgres/database.ts";
@@ -31,6 +33,7 @@ async function registryOn(options: Partial<PluginRegistryOptions> = {}) {
     reports: {
       failed: (id, failure) => failures.push([id, failure]),
       loaded: () => {},
+      ready: () => {},
       gaveUp: () => {},
     },
   }, {
@@ -81,7 +84,7 @@ async function otherOrganization(database: Database, accessLevel: number): Promi
   return (await createProject(database, id, "Other")).teamId;
 }
 
-Deno.test("enabled configs of permitted organizations, in their order", async () => {
+Deno.test("enabled configs of permitted organizations, in their order [5.selection]", async () => {
   await using test = await registryOn();
   const { database, registry, teamId } = test;
   const second = await installPlugin(database, { name: "Two", source: SOURCE, teamId, order: 2 });
@@ -132,7 +135,7 @@ Deno.test("configs of two organizations share no process; of one they do, unless
       database,
       grants: new PluginGrants(database),
       log: { write: () => {} },
-      reports: { failed: () => {}, loaded: () => {}, gaveUp: () => {} },
+      reports: { failed: () => {}, loaded: () => {}, ready: () => {}, gaveUp: () => {} },
     },
     { baseDir: ".", namedGrants: new Map(), netDefault: "none", isolation: "config" },
   );
@@ -218,11 +221,57 @@ Deno.test("a local plugin is read again although its row is the same", async () 
     assert.equal(first?.code.files.get("index.js"), "exports.a = 1");
     assert.equal(second?.code.files.get("index.js"), "exports.a = 2");
     await touch(database, "posthog_plugin", pluginId, "url", "file:../..");
-    assert.deepEqual(await registry.load(), []);
-    assert.match(test.failures.at(-1)?.[1].message ?? "", /outside of BASE_DIR/);
+    // The version before goes on, and its log says why.
+    const [third] = await registry.load();
+    assert.equal(third?.version, second?.version);
+    assert.match(
+      test.failures.at(-1)?.[1].message ?? "",
+      /outside of BASE_DIR.* The version before goes on\.$/,
+    );
+    await registry.load();
+    assert.equal(test.failures.length, 2, "it is said once");
   } finally {
     await Deno.remove(base, { recursive: true });
   }
+});
+
+Deno.test("what the server itself writes about a plugin makes no new version of it", async () => {
+  await using test = await registryOn();
+  const { database, registry, teamId } = test;
+  const id = await installPlugin(database, { name: "Written about", source: SOURCE, teamId });
+  const identity = async () =>
+    (await registry.load()).map(({ version, configs }) => [version, configs[0]?.updatedAt]);
+  const before = await identity();
+  const reports = new PluginReportWriter(
+    database,
+    new SetupFailures(database, randomUUID()),
+    () => {},
+  );
+  const capabilities = { methods: ["exportEvents"], scheduled_tasks: ["runEveryDay"], jobs: ["a"] };
+  reports.loaded(id, await pluginOf(database, id), capabilities, { total: "sum" });
+  reports.failed(id, { message: "wrong", time: new Date().toISOString() });
+  await reports.flush();
+  assert.deepEqual(await identity(), before);
+  reports.ready(id);
+  await reports.close();
+  assert.deepEqual(await identity(), before);
+  const [plugin] = await database.query<Record<string, unknown>>(
+    "SELECT capabilities, metrics, public_jobs FROM posthog_plugin",
+  );
+  assert.deepEqual(plugin, {
+    capabilities: {
+      methods: ["setupPlugin", "teardownPlugin", "exportEvents", "onEvent"],
+      scheduled_tasks: ["runEveryDay"],
+      jobs: [
+        "a",
+        "exportEventsWithRetry",
+        "exportEventsFromTheBeginning",
+        "Export historical events",
+      ],
+    },
+    metrics: { total: "sum" },
+    public_jobs: { "Export historical events": {} },
+  });
 });
 
 Deno.test("grants come from the operator alone; a config with another host has a process of its own", async () => {

@@ -12,6 +12,7 @@ import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
 import { type Database, isTransient, type Queryable } from "../database.ts";
 import type { GroupTypes } from "../group_types.ts";
+import type { ActionRows, MatchedActions } from "./action_rows.ts";
 import claimEvents from "./claim_events.sql" with { type: "text" };
 import { DefinitionRows } from "./definition_rows.ts";
 import { FirstEvents } from "./first_events.ts";
@@ -43,6 +44,7 @@ export interface WrittenBatch {
   readonly people: PersonWrites;
   readonly letters: readonly DeadLetter[];
   readonly indexOf: GroupTypeIndex;
+  readonly matched: MatchedActions;
 }
 
 /** Where the events themselves go. */
@@ -60,6 +62,7 @@ const NOBODY: PersonWrites = {
   merged: [],
   addedIds: [],
   movedIds: [],
+  seen: [],
 };
 
 export interface PostgresEventStoreParts {
@@ -71,6 +74,7 @@ export interface PostgresEventStoreParts {
   readonly output: EventOutput;
   readonly groupTypes: GroupTypes;
   readonly definitions: KnownDefinitions;
+  readonly actions: ActionRows;
   /** Makes the days of `paddock.event_seen` that are missing. */
   readonly ensurePartitions: () => Promise<void>;
 }
@@ -104,10 +108,10 @@ export class PostgresEventStore {
     letters: readonly DeadLetter[],
   ): Promise<{ stored: number; repeated: number }> {
     try {
-      const { outbox, output, groupTypes } = this.#parts;
+      const { outbox, output, groupTypes, actions } = this.#parts;
       // On its own: an index that was given out stays, whatever becomes of this batch.
       const indexOf = await groupTypes.indexes(events);
-      const { fresh, outgoing, afterwards } = await this.#parts.database.transaction(async (tx) => {
+      const done = await this.#parts.database.transaction(async (tx) => {
         const fresh = await claim(tx, events);
         const people = fresh.length > 0 ? await this.#writePersons(tx, fresh) : NOBODY;
         if (fresh.length > 0) {
@@ -115,16 +119,20 @@ export class PostgresEventStore {
           await this.#firstEvents.write(tx, fresh);
         }
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
-        const afterwards = await output.write(tx, { events: fresh, people, letters, indexOf });
+        const { matched, hasHooked } = await actions.match(tx, people.seen);
+        const batch = { events: fresh, people, letters, indexOf, matched };
+        const afterwards = await output.write(tx, batch);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
         // Last, as readers of the outbox wait for whoever has written to it.
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
-        return { fresh, outgoing, afterwards };
+        return { fresh, outgoing, hasHooked, afterwards };
       });
+      const { fresh, outgoing, hasHooked, afterwards } = done;
       for (const rows of [this.#definitions, this.#firstEvents]) rows.committed(fresh);
       if (outgoing.length > 0) outbox.committed();
+      if (hasHooked) actions.committed();
       await afterwards();
       return { stored: fresh.length, repeated: events.length - fresh.length };
     } catch (error) {

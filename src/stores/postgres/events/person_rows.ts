@@ -114,7 +114,11 @@ export async function applyChanges(
   if (addedIds === null) return null;
   const movedIds = await mergePersons(tx, merged, idsByUuid);
   if (updated.length > 0) await update(tx, changes, snapshot);
-  return { created, updated, merged, addedIds, movedIds };
+  const seen = changes.seen.map(({ event, person, holder }) => ({
+    event,
+    person: { ...person, id: holder.id ?? idsByUuid.get(holder.uuid) ?? null },
+  }));
+  return { created, updated, merged, addedIds, movedIds, seen };
 }
 
 async function mergePersons(

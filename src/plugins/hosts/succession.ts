@@ -1,0 +1,91 @@
+/** Who serves each plugin config: a version stays in force until its successor is set up. */
+import type { PluginConfig } from "../types.ts";
+import type { PluginWorkers } from "./plugin_workers.ts";
+
+/** One that is to take over, and by when it does so even if it is not set up. */
+interface Successor {
+  readonly workers: PluginWorkers;
+  due: number;
+}
+
+/** One that is in force for a config. */
+export interface Serving {
+  readonly workers: PluginWorkers;
+  readonly config: PluginConfig;
+}
+
+/**
+ * Configs of an old process that are wanted no more end with it, so that those beside them stay for
+ * so long and no longer.
+ */
+const BESIDE_REMOVED_MS = 5_000;
+
+export class Succession {
+  readonly #serving = new Map<number, Serving>();
+  readonly #successors = new Map<number, Successor>();
+
+  /** By config id. */
+  get serving(): ReadonlyMap<number, Serving> {
+    return this.#serving;
+  }
+
+  /** Whether any serves a config, or is to. */
+  uses(workers: PluginWorkers): boolean {
+    for (const each of this.#serving.values()) if (each.workers === workers) return true;
+    for (const each of this.#successors.values()) if (each.workers === workers) return true;
+    return false;
+  }
+
+  /** Those that are to take over. */
+  get successors(): ReadonlySet<PluginWorkers> {
+    return new Set([...this.#successors.values()].map(({ workers }) => workers));
+  }
+
+  /**
+   * Makes these the ones that are wanted. A config without a predecessor that works is theirs at
+   * once, and so is one whose predecessor may reach what was revoked meanwhile.
+   * @param now of the monotonic clock, in ms
+   */
+  want(wanted: readonly PluginWorkers[], now: number): void {
+    const ids = new Set(wanted.flatMap(({ spec }) => spec.configs.map(({ id }) => id)));
+    const shrunk = new Set<PluginWorkers>();
+    for (const [id, { workers }] of [...this.#serving]) {
+      if (ids.has(id)) continue;
+      workers.remove(id);
+      shrunk.add(workers);
+      this.#serving.delete(id);
+    }
+    this.#successors.clear();
+    for (const workers of wanted) {
+      for (const config of workers.spec.configs) {
+        const old = this.#serving.get(config.id)?.workers;
+        if (old !== workers && old !== undefined && mayStay(old, workers, config.id)) {
+          const due = shrunk.has(old) ? now + BESIDE_REMOVED_MS : Infinity;
+          this.#successors.set(config.id, { workers, due });
+        } else this.#serving.set(config.id, { workers, config });
+      }
+    }
+  }
+
+  /**
+   * Lets successors take over that are set up, or due. True if any did.
+   * @param now of the monotonic clock, in ms
+   */
+  advance(now: number): boolean {
+    let changed = false;
+    for (const [id, { workers, due }] of [...this.#successors]) {
+      if (!workers.first.isSetUp(id) && now < due) continue;
+      const config = workers.spec.configs.find((each) => each.id === id) as PluginConfig;
+      this.#serving.set(id, { workers, config });
+      this.#successors.delete(id);
+      changed = true;
+    }
+    return changed;
+  }
+}
+
+/** Whether an old version may go on until the new one is set up. */
+function mayStay(old: PluginWorkers, next: PluginWorkers, configId: number): boolean {
+  const isRevoked = old.spec.grants.some((grant) => !next.spec.grants.includes(grant));
+  return !isRevoked && old.first.hasServed(configId);
+}

@@ -1,0 +1,124 @@
+/** Actions that a batch's events match: their rows, and what hooks are to be told of them. */
+import type { HookedMatch } from "../../../actions/hook_dispatcher.ts";
+import type { HookPerson } from "../../../actions/hook_message.ts";
+import type { Person, SeenPerson } from "../../../events/persons.ts";
+import type { ActionSubject, PreparedEvent } from "../../../events/prepared_event.ts";
+import type { JsonObject } from "../../../events/types.ts";
+import { keepMatches } from "../action_matches.ts";
+import type { Queryable } from "../database.ts";
+import insertActionEvents from "./insert_action_events.sql" with { type: "text" };
+
+/** Decides which actions match. */
+export interface ActionMatching {
+  /** The cohorts whose members have to be known to match a team's actions. */
+  cohortsOf(teamId: number): readonly number[];
+  /** Ids of the actions that match, and of those among them that hooks are told of. */
+  match(
+    teamId: number,
+    subject: ActionSubject,
+    person: { readonly properties: JsonObject; isMemberOf(cohortId: number): boolean } | null,
+  ): { readonly ids: readonly number[]; readonly hookedIds: readonly number[] };
+}
+
+/** Event → ids of the actions that it matches. */
+export type MatchedActions = ReadonlyMap<PreparedEvent, readonly number[]>;
+
+export class ActionRows {
+  readonly #matching: ActionMatching;
+  readonly #onKept: () => void;
+
+  /** @param onKept called when something was kept for hooks and it was committed */
+  constructor(matching: ActionMatching, onKept: () => void) {
+    this.#matching = matching;
+    this.#onKept = onKept;
+  }
+
+  /** Says that what was kept for hooks is committed, so that nobody has to find out by looking. */
+  committed(): void {
+    this.#onKept();
+  }
+
+  /**
+   * Matches the events that actions look at, within the write transaction, and keeps what hooks are
+   * to be told.
+   * @param seen those events' persons
+   * @returns the matches, and whether hooks are to be told of any
+   */
+  async match(
+    tx: Queryable,
+    seen: readonly SeenPerson[],
+  ): Promise<{ readonly matched: MatchedActions; readonly hasHooked: boolean }> {
+    const matched = new Map<PreparedEvent, readonly number[]>();
+    const hooked: HookedMatch[] = [];
+    const members = await this.#members(tx, seen);
+    for (const { event, person } of seen) {
+      const { subject, teamId } = event;
+      if (subject === undefined) continue;
+      const { ids, hookedIds } = this.#matching.match(teamId, subject, {
+        properties: person.properties,
+        isMemberOf: (cohortId) => members.has(`${cohortId} ${person.id}`),
+      });
+      if (ids.length > 0) matched.set(event, ids);
+      if (hookedIds.length === 0) continue;
+      hooked.push({
+        event: subject.event,
+        person: personRow(person, event),
+        actionIds: hookedIds,
+      });
+    }
+    await keepMatches(tx, hooked);
+    return { matched, hasHooked: hooked.length > 0 };
+  }
+
+  /** `cohort person` of every membership that the actions ask for. */
+  async #members(
+    tx: Queryable,
+    seen: readonly SeenPerson[],
+  ): Promise<ReadonlySet<string>> {
+    const teams = new Set(seen.map(({ event }) => event.teamId));
+    const cohorts = [...teams].flatMap((teamId) => this.#matching.cohortsOf(teamId));
+    if (cohorts.length === 0) return new Set();
+    const rows = await tx.query<{ cohort: number; person: number }>(
+      `SELECT cohort_id AS cohort, person_id AS person FROM posthog_cohortpeople
+       WHERE cohort_id = ANY ($1::int[]) AND person_id = ANY ($2::int[])`,
+      [cohorts, [...new Set(seen.flatMap(({ person }) => person.id ?? []))]],
+    );
+    return new Set(rows.map(({ cohort, person }) => `${cohort} ${person}`));
+  }
+}
+
+/** Writes the rows. @param eventIds of the events that were written, in the order of `events` */
+export async function insertActionRows(
+  tx: Queryable,
+  matched: MatchedActions,
+  events: readonly PreparedEvent[],
+  eventIds: readonly number[],
+): Promise<void> {
+  const columns: [number[], number[]] = [[], []];
+  events.forEach((event, index) => {
+    for (const actionId of matched.get(event) ?? []) {
+      columns[0].push(eventIds[index] as number);
+      columns[1].push(actionId);
+    }
+  });
+  if (columns[0].length > 0) {
+    await tx.query({ name: "insert_action_events", text: insertActionEvents }, columns);
+  }
+}
+
+/** The row as hooks have always been told of it. Three of its columns this server never fills. */
+function personRow(person: Person, event: PreparedEvent): HookPerson {
+  return {
+    id: person.id,
+    created_at: person.createdAt,
+    team_id: person.teamId,
+    properties: person.properties,
+    properties_last_updated_at: {},
+    properties_last_operation: null,
+    is_user_id: null,
+    is_identified: person.isIdentified,
+    uuid: person.uuid,
+    persondistinctid__team_id: event.teamId,
+    persondistinctid__distinct_id: event.distinctId,
+  };
+}

@@ -1,0 +1,116 @@
+/**
+ * What parts tell of what they did, for whoever counts it: once per batch, statement or call, never
+ * once per event. Those who are told must be quick and never throw.
+ */
+
+/** A plugin was called, for one event or for many. */
+export interface PluginRun {
+  readonly pluginId: number;
+  readonly plugin: string;
+  readonly configId: number;
+  readonly teamId: number;
+  /** `processEvent`, `onEvent`, `onSnapshot`, `exportEvents`, `job`, `runEveryMinute`, … */
+  readonly task: string;
+  /** Of a job. */
+  readonly job: string | null;
+  /** Events it was called for; 0 where it is called for none. */
+  readonly events: number;
+  /** Until the process had it. */
+  readonly waitMs: number;
+  /** In the process. */
+  readonly runMs: number;
+  /** Calls or events that failed. */
+  readonly failed: number;
+}
+
+/** A line for a plugin's log. */
+export interface LoggedLine {
+  readonly source: string;
+  readonly teamId: number;
+  readonly pluginId: number;
+  readonly pluginConfigId: number;
+  /** `LOG`, `ERROR`, … */
+  readonly type: string;
+  readonly message: string;
+}
+
+export interface Observer {
+  /** A command of a store came to its end. @param tag bounded in number */
+  queried(store: "postgres" | "redis", tag: string, ms: number, failed: boolean): void;
+  /** A transaction came to its end. */
+  transacted(ms: number): void;
+  /** A source gave a batch. @param ageMs of its oldest event, since it was received */
+  batchTaken(source: string, events: number, ageMs: number): void;
+  /** All of a batch is durable. */
+  batchDone(source: string, events: number, ms: number): void;
+  /** Something came to be a dead letter. */
+  deadLettered(source: string, code: string): void;
+  pluginRan(run: PluginRun): void;
+  /** A plugin's process ended that was not asked to. */
+  pluginCrashed(plugin: { readonly pluginId: number; readonly plugin: string }): void;
+  /** A plugin was refused a host. */
+  pluginRefused(plugin: { readonly pluginId: number }): void;
+  /** Addresses were looked up for plugins. */
+  located(addresses: number, ms: number): void;
+  /** Lines for plugins' logs. */
+  logged(line: LoggedLine): void;
+  /** By how much a timer was late. */
+  lagged(ms: number): void;
+}
+
+/** Tells several; those that are added later are told from then on. */
+export class Observers implements Observer {
+  readonly #all: Partial<Observer>[] = [];
+
+  /** @param observer need not be interested in everything */
+  add(observer: Partial<Observer>): void {
+    this.#all.push(observer);
+  }
+
+  queried(...args: Parameters<Observer["queried"]>): void {
+    for (const each of this.#all) each.queried?.(...args);
+  }
+
+  transacted(ms: number): void {
+    for (const each of this.#all) each.transacted?.(ms);
+  }
+
+  batchTaken(...args: Parameters<Observer["batchTaken"]>): void {
+    for (const each of this.#all) each.batchTaken?.(...args);
+  }
+
+  batchDone(...args: Parameters<Observer["batchDone"]>): void {
+    for (const each of this.#all) each.batchDone?.(...args);
+  }
+
+  deadLettered(source: string, code: string): void {
+    for (const each of this.#all) each.deadLettered?.(source, code);
+  }
+
+  pluginRan(run: PluginRun): void {
+    for (const each of this.#all) each.pluginRan?.(run);
+  }
+
+  pluginCrashed(...args: Parameters<Observer["pluginCrashed"]>): void {
+    for (const each of this.#all) each.pluginCrashed?.(...args);
+  }
+
+  pluginRefused(...args: Parameters<Observer["pluginRefused"]>): void {
+    for (const each of this.#all) each.pluginRefused?.(...args);
+  }
+
+  located(addresses: number, ms: number): void {
+    for (const each of this.#all) each.located?.(addresses, ms);
+  }
+
+  logged(...args: Parameters<Observer["logged"]>): void {
+    for (const each of this.#all) each.logged?.(...args);
+  }
+
+  lagged(ms: number): void {
+    for (const each of this.#all) each.lagged?.(ms);
+  }
+}
+
+/** For parts that nobody observes. */
+export const NOBODY: Observer = new Observers();

@@ -1,0 +1,227 @@
+/** A real server as its operators see it: Prometheus, StatsD, health. */
+import assert from "node:assert/strict";
+import { pushEvents } from "../../src/sources/celery/producer.ts";
+import { createTestDatabase, type TestDatabase } from "../services/database.ts";
+import { eventually } from "../services/eventually.ts";
+import { prepareDatabase } from "../services/pipeline.ts";
+import { installPlugin } from "../services/plugin_rows.ts";
+import { createTestQueue, type TestQueue } from "../services/redis_queue.ts";
+import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
+import { startHttpSink } from "../telemetry/http_sink.ts";
+import { scrape } from "../telemetry/prometheus_text.ts";
+import { startStatsDSink } from "../telemetry/statsd_sink.ts";
+
+const SOURCE = `
+  exports.processEvent = (event) => {
+    if (event.properties.number % 10 === 0) throw new Error("every tenth");
+    if (event.properties.number % 10 === 1) return null;
+    return event;
+  };
+  exports.onEvent = () => {};`;
+
+interface Deployment extends AsyncDisposable {
+  readonly test: TestDatabase;
+  readonly queue: TestQueue;
+  /** Its server's source of events. */
+  readonly source: string;
+  start(env?: Record<string, string>): Promise<ServerProcess>;
+  push(count: number): Promise<void>;
+}
+
+async function deployment(): Promise<Deployment> {
+  const test = await createTestDatabase();
+  const queue = await createTestQueue();
+  const teamId = await prepareDatabase(test.database);
+  await installPlugin(test.database, { name: "Tenth", source: SOURCE, teamId });
+  const baseDir = await Deno.makeTempDir();
+  return {
+    test,
+    queue,
+    source: `celery:${queue.queue}`,
+    start: (env = {}) =>
+      startServerProcess({
+        DATABASE_URL: test.url,
+        REDIS_URL: queue.url,
+        PLUGINS_CELERY_QUEUE: queue.queue,
+        BASE_DIR: baseDir,
+        ...env,
+      }),
+    push: (count) =>
+      pushEvents(
+        queue.redis,
+        queue.queue,
+        Array.from({ length: count }, (_, number) => ({
+          teamId,
+          distinctId: `visitor ${number}`,
+          ip: null,
+          siteUrl: null,
+          now: new Date().toISOString(),
+          sentAt: null,
+          data: { event: "e", properties: { number } },
+          uuid: "",
+        })),
+      ),
+    async [Symbol.asyncDispose]() {
+      await Deno.remove(baseDir, { recursive: true });
+      await queue[Symbol.asyncDispose]();
+      await test[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("200 events are counted everywhere where an operator looks", async () => {
+  await using deployed = await deployment();
+  const { queue, source } = deployed;
+  await using sink = await startStatsDSink();
+  const server = await deployed.start({
+    STATSD_HOST: "127.0.0.1",
+    STATSD_PORT: String(sink.port),
+  });
+  await deployed.push(200);
+  await queue.redis.lpush(queue.queue, "this is no message");
+  let of = await scrape(server.address);
+  const value = (name: string, labels: Record<string, string> = {}) =>
+    Number(
+      of(name).find((sample) =>
+        Object.entries(labels).every(([key, text]) => sample.labels?.[key] === text)
+      )?.value ?? NaN,
+    );
+  await eventually(async () => {
+    of = await scrape(server.address);
+    return value("paddock_events_finished_total", { source }) === 201 &&
+      value("paddock_plugin_events_total", { task: "onEvent" }) === 180;
+  });
+  assert.equal(value("paddock_events_received_total", { source }), 201);
+  assert.equal(value("paddock_events_stored_total"), 180);
+  assert.equal(value("paddock_events_dropped_total"), 20);
+  assert.equal(value("paddock_dead_letters_total", { source }), 1);
+  const plugin = { plugin: "Tenth", task: "processEvent" };
+  assert.equal(value("paddock_plugin_events_total", plugin), 200);
+  assert.equal(value("paddock_plugin_failures_total", plugin), 20);
+  assert.equal(value("paddock_plugin_breaker_state", { plugin: "Tenth" }), 0);
+  assert.equal(value("paddock_plugin_processes", { plugin: "Tenth" }), 1);
+  assert.ok(value("paddock_plugin_memory_bytes", { plugin: "Tenth" }) > 1e7);
+  assert.ok(value("paddock_memory_bytes", { kind: "resident" }) > 1e7);
+  assert.equal(value("paddock_part_well", { part: "store" }), 1);
+  assert.equal(value("paddock_source_waiting", { source }), 0);
+  assert.equal(value("paddock_jobs", { state: "waiting" }), 0);
+  assert.ok(value("paddock_database_connections", { state: "open" }) > 0);
+  const [run] = of("paddock_plugin_run_seconds_count").filter(({ labels }) =>
+    labels?.task === plugin.task
+  );
+  assert.ok(Number(run?.value) >= 2, "frames of 100 at most");
+  const inserts = of("paddock_query_seconds_count").find(({ labels }) =>
+    labels?.tag === "createEventInsert"
+  );
+  assert.ok(Number(inserts?.value) >= 1);
+
+  const ready = await (await fetch(`${server.address}/_ready`)).json();
+  assert.equal(ready.ready, true);
+  assert.ok(Date.parse(ready.parts.store.since) > 0);
+
+  assert.equal(await server.stop(), 0, server.output());
+  const lines = sink.lines();
+  const has = (line: RegExp) => assert.ok(lines.some((each) => line.test(each)), String(line));
+  has(/^plugin-server\.plugin\.process_event,plugin=Tenth,teamId=\d+:\d+\|ms$/);
+  has(/^plugin-server\.plugin\.Tenth\.process_event\.ERROR:\d+\|c$/);
+  has(/^plugin-server\.query\.postgres,queryTag=createEventInsert:\d+\|ms$/);
+  has(/^plugin-server\.kafka_queue\.each_batch:\d+\|ms$/);
+  has(/^plugin-server\.events_added_to_dead_letter_queue:1\|c$/);
+  has(/^plugin-server\.event_loop_lag:\d+\|ms$/);
+});
+
+Deno.test("Sentry hears of warnings and errors, with part, team and uuid, and of nothing else", async () => {
+  await using deployed = await deployment();
+  await using sink = startHttpSink();
+  const dsn = `http://public@127.0.0.1:${sink.port}/7`;
+  const server = await deployed.start({ SENTRY_DSN: dsn });
+  await deployed.queue.redis.lpush(deployed.queue.queue, "this is no message");
+  await eventually(() => /dead letter from/.test(server.output()));
+  assert.equal(await server.stop(), 0, server.output());
+  const events = sink.received.flatMap(({ path, body }) => {
+    assert.equal(path, "/api/7/envelope/");
+    return body.split("\n").filter((line) => line.includes('"message"')).map((line) =>
+      JSON.parse(line)
+    );
+  });
+  const letter = events.find(({ message }) => /dead letter from/.test(message));
+  assert.equal(letter.level, "warning");
+  assert.equal(letter.tags.part, "pipeline");
+  assert.ok("team" in letter.extra && "uuid" in letter.extra);
+  assert.match(letter.release, /^paddock@\d/);
+  assert.ok(events.every(({ level }) => level !== "info"));
+  assert.doesNotMatch(server.output(), new RegExp(`public@127.0.0.1:${sink.port}`));
+});
+
+Deno.test("a DSN that is none is refused with the setting's name", async () => {
+  await using deployed = await deployment();
+  await assert.rejects(deployed.start({ SENTRY_DSN: "sentry please" }), /SENTRY_DSN/);
+});
+
+/** A span as OTLP has it in JSON. */
+interface OtlpSpan {
+  readonly name: string;
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly attributes: { readonly key: string; readonly value: Record<string, unknown> }[];
+}
+
+Deno.test("with OTEL_DENO a batch is one trace: its plugins and its write within it", async () => {
+  await using deployed = await deployment();
+  await using sink = startHttpSink();
+  const server = await deployed.start({
+    OTEL_DENO: "true",
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}`,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_BSP_SCHEDULE_DELAY: "100",
+  });
+  await deployed.push(50);
+  const spans = () =>
+    sink.received.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) =>
+      JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: { spans: OtlpSpan[] }[] }) =>
+        resource.scopeSpans.flatMap((scope) => scope.spans)
+      ) as OtlpSpan[]
+    );
+  const batches = () => spans().filter(({ name }) => name === "batch");
+  await eventually(() => batches().length > 0);
+  assert.equal(await server.stop(), 0, server.output());
+  const [batch] = batches();
+  const within = spans().filter(({ parentSpanId }) => parentSpanId === batch?.spanId);
+  for (const name of ["processEvent", "write"]) {
+    const span = within.find((each) => each.name === name);
+    assert.equal(span?.traceId, batch?.traceId, `${name} is not within the batch`);
+  }
+  const plugin = within.find(({ name }) => name === "processEvent")?.attributes ?? [];
+  assert.deepEqual(plugin.find(({ key }) => key === "paddock.plugin")?.value, {
+    stringValue: "Tenth",
+  });
+});
+
+Deno.test("with CAPTURE_INTERNAL_METRICS what was processed is an event of the project for that", async () => {
+  await using deployed = await deployment();
+  await deployed.test.database.query(
+    "UPDATE posthog_organization SET for_internal_metrics = true",
+  );
+  const first = await deployed.start({ CAPTURE_INTERNAL_METRICS: "1" });
+  await deployed.push(30);
+  const count = async (event: string) => {
+    const rows = await deployed.test.database.query<{ count: number }>(
+      "SELECT count(*)::int AS count FROM posthog_event WHERE event = $1",
+      [event],
+    );
+    return rows[0]?.count ?? 0;
+  };
+  await eventually(async () => await count("e") === 27);
+  // What was not sent yet is sent when it stops, and stored by whoever runs next.
+  assert.equal(await first.stop(), 0, first.output());
+  const second = await deployed.start();
+  await eventually(async () => await count("$$plugin_server_events_processed") > 0);
+  assert.equal(await second.stop(), 0, second.output());
+  const rows = await deployed.test.database.query<{ value: number; distinct_id: string }>(
+    `SELECT (properties->>'value')::int AS value, distinct_id FROM posthog_event
+     WHERE event = '$$plugin_server_events_processed'`,
+  );
+  assert.equal(rows.reduce((sum, { value }) => sum + value, 0), 30);
+  assert.equal(rows[0]?.distinct_id, "plugin_server");
+});
