@@ -26,7 +26,7 @@ import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { EventRows } from "./stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
@@ -39,6 +39,7 @@ import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startActions, type StartedActions } from "./server_actions.ts";
+import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -137,7 +138,12 @@ async function start(
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const kafka = await startKafka(config, {
+    database,
+    serverId: presence.id,
+    tooLarge: postgresInbox,
+  }, started);
+  const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
@@ -184,14 +190,22 @@ async function start(
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-  const pipeline = createPipeline(config, storage, outbox, actions, secrets, {
-    parking,
-    teams,
-    chains,
-    deliveries: targets,
-    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
-    observer,
-  });
+  const pipeline = createPipeline(
+    config,
+    storage,
+    outbox,
+    kafka?.output ?? new EventRows(),
+    actions,
+    secrets,
+    {
+      parking,
+      teams,
+      chains,
+      deliveries: targets,
+      jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+      observer,
+    },
+  );
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -202,7 +216,7 @@ async function start(
   );
   const eventsPerRow = EVENTS_PER_PARKED_ROW;
   const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
-  const sources: Source[] = [parked, queue];
+  const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -219,6 +233,7 @@ async function start(
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
+    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
@@ -235,6 +250,7 @@ async function start(
     deliverer,
     scheduler,
     geoip,
+    kafka,
   }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
@@ -274,7 +290,10 @@ async function start(
     address: http.address,
     console,
     firstProject,
-    hurry: () => hurry.abort(),
+    hurry: () => {
+      hurry.abort();
+      kafka?.waitAtMost(0);
+    },
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);
@@ -297,6 +316,7 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
+  output: EventOutput,
   actions: StartedActions,
   secrets: SecretValues,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
@@ -309,7 +329,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(secrets.mask),
     outbox,
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     actions: actions.rows,
