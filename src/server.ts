@@ -45,6 +45,7 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { watchPlugins } from "./server_plugin_watch.ts";
 import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
 import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
@@ -54,6 +55,8 @@ import { VERSION } from "./version.ts";
 export interface Server {
   /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Where the console is, e.g. `http://127.0.0.1:8010`; null where it is off. */
+  readonly console: string | null;
   /** The project made on the first start, or null. */
   readonly firstProject: Project | null;
   /**
@@ -136,6 +139,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     started,
   );
   const { chains, targets } = hosts;
+  await watchPlugins(config, storage, { hosts, observers: observer, notifications }, started);
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -228,6 +232,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const console = await openConsole(config, storage, {
+    pipeline,
+    hosts,
+    sources,
+    health: () => health.report(),
+    jobs,
+    notifications,
+    observers: observer,
+  }, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   const staleness = new Staleness(
@@ -240,6 +253,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   return {
     stale: staleness.noticed,
     address: http.address,
+    console,
     firstProject,
     hurry: () => hurry.abort(),
     stop: () =>
@@ -249,6 +263,15 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         log.info`stopped: ${counters.stored} events stored, ${counters.deadLettered} dead letters`;
       })(),
   };
+}
+
+/** What the console is made of is read only where there is one. */
+async function openConsole(
+  ...parts: Parameters<typeof import("./server_console.ts").startConsole>
+): Promise<string | null> {
+  if (!parts[0].CONSOLE_HOST) return null;
+  const { startConsole } = await import("./server_console.ts");
+  return startConsole(...parts);
 }
 
 function createPipeline(

@@ -159,6 +159,23 @@ export const SETTINGS = {
     "Largest request body after decompression.",
     { min: 1024, integer: true },
   ),
+  CONSOLE_HOST: text(
+    "Console",
+    "127.0.0.1",
+    "Address that the console listens on; empty is no console. Beyond this machine it needs CONSOLE_TOKEN.",
+  ),
+  CONSOLE_PORT: number(
+    "Console",
+    8010,
+    "Port of the console; 0 takes a free one, as does the default where it is taken.",
+    { min: 0, max: 65535, integer: true },
+  ),
+  CONSOLE_TOKEN: text(
+    "Console",
+    null,
+    "What people sign in to the console with, of 16 characters at least; none lets in whoever is on this machine.",
+    SECRET,
+  ),
   WRITER_CONNECTIONS: number("Pipeline", 3, "Write transactions at a time.", {
     min: 1,
     max: 100,
@@ -293,6 +310,12 @@ export const SETTINGS = {
     1_000,
     "What one plugin process may send and receive within a minute.",
     { min: 1, integer: true },
+  ),
+  PLUGIN_WATCH: choice(
+    "Plugins",
+    "reload",
+    ["off", "reload", "print"],
+    "What is done when a file of a 'file:' plugin is saved: nothing, or it is in force at once; 'print' also shows logs and changed events in the server's own log.",
   ),
   NPM_CONFIG_REGISTRY: text(
     "Plugins",

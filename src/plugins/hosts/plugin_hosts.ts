@@ -4,6 +4,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import { PluginActivity } from "../activity/plugin_activity.ts";
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
@@ -34,7 +35,9 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
-  readonly #chains = new TeamChains();
+  /** What they did to events lately. */
+  readonly activity = new PluginActivity();
+  readonly #chains = new TeamChains(this.activity);
   readonly #succession = new Succession();
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
@@ -81,6 +84,9 @@ export class PluginHosts {
       wanted.set(key, host);
       if (kept === undefined && this.#applied) host.start();
     }
+    this.activity.retain(
+      new Set(specs.flatMap(({ configs }) => configs.map(({ id }) => id))),
+    );
     for (const [key, host] of wanted) this.#hosts.set(key, host);
     this.#succession.want([...wanted.values()], performance.now());
     const gone = this.#enforce();
