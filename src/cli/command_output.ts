@@ -1,4 +1,7 @@
 /** What commands print, and where to. */
+import { printableLine } from "../printable.ts";
+
+export { printable, printableLine } from "../printable.ts";
 
 /** Where a command's words go. */
 export interface CommandOutput {
@@ -19,27 +22,6 @@ export const CONSOLE_OUTPUT: CommandOutput = {
     ? { redraw: (text: string) => void Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`)) }
     : {},
 };
-
-// Everything but tab and line feed; the C1 range is included as some terminals obey it.
-// deno-lint-ignore no-control-regex -- control characters are what it is about
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-
-/**
- * Text of events and plugins as it may be shown: a terminal obeys control characters, so that a
- * visitor's event name could rewrite what the operator reads.
- */
-export function printable(text: string): string {
-  return text.replace(
-    CONTROL,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-}
-
-/** The same on one line, cut at `length`. */
-export function printableLine(text: string, length = Infinity): string {
-  const line = printable(text).replace(/\s*\n\s*/g, " ");
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
-}
 
 /** Columns side by side under their names; the last is as long as it is. */
 export function columns(names: readonly string[], rows: readonly (readonly string[])[]): string {
