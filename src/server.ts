@@ -26,7 +26,7 @@ import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { EventRows } from "./stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
@@ -39,6 +39,7 @@ import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startActions, type StartedActions } from "./server_actions.ts";
+import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
@@ -127,7 +128,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const kafka = await startKafka(config, {
+    database,
+    serverId: presence.id,
+    tooLarge: postgresInbox,
+  }, started);
+  const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
@@ -165,14 +171,21 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-  const pipeline = createPipeline(config, storage, outbox, actions, {
-    parking,
-    teams,
-    chains,
-    deliveries: targets,
-    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
-    observer,
-  });
+  const pipeline = createPipeline(
+    config,
+    storage,
+    outbox,
+    kafka?.output ?? new EventRows(),
+    actions,
+    {
+      parking,
+      teams,
+      chains,
+      deliveries: targets,
+      jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+      observer,
+    },
+  );
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -183,7 +196,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   );
   const eventsPerRow = EVENTS_PER_PARKED_ROW;
   const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
-  const sources: Source[] = [parked, queue];
+  const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -200,6 +213,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
+    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
@@ -216,6 +230,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     deliverer,
     scheduler,
     geoip,
+    kafka,
   }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
@@ -255,7 +270,10 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     address: http.address,
     console,
     firstProject,
-    hurry: () => hurry.abort(),
+    hurry: () => {
+      hurry.abort();
+      kafka?.waitAtMost(0);
+    },
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);
@@ -278,6 +296,7 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
+  output: EventOutput,
   actions: StartedActions,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
@@ -289,7 +308,7 @@ function createPipeline(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox,
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     actions: actions.rows,
