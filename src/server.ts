@@ -45,8 +45,8 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
-import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
-import { watchServer } from "./server_watch.ts";
+import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
+import { sayStatus, watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { VERSION } from "./version.ts";
 
@@ -114,6 +114,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
+  const tap = await openTap(database, notifications, started);
   const presence = new ServerPresence(database, {
     id: randomUUID(),
     ttlMs: config.SCHEDULE_LOCK_TTL * 1000,
@@ -132,7 +133,16 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
+    {
+      serverId: presence.id,
+      cursors,
+      jobs: jobs?.quota ?? null,
+      inbox,
+      metrics,
+      geoip,
+      observer,
+      tap,
+    },
     started,
   );
   const { chains, targets } = hosts;
@@ -168,6 +178,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     deliveries: targets,
     jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
     observer,
+    tap,
   });
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
@@ -202,7 +213,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
   }`;
 
-  const health = watchServer(config, telemetry, {
+  const watch = watchServer(config, telemetry, {
     database,
     pipeline,
     consumers,
@@ -223,11 +234,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () => health.report(),
+    health: () => watch.health.report(),
     metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const identity = {
+    serverId: presence.id,
+    address: http.address,
+    startedAt: new Date().toISOString(),
+  };
+  sayStatus(identity, watch, database, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   const staleness = new Staleness(

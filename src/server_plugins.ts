@@ -27,6 +27,7 @@ import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
 import type { Inbox } from "./sources/inbox.ts";
+import type { EventTap } from "./telemetry/event_tap.ts";
 import type { Observer } from "./telemetry/observer.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
@@ -60,6 +61,8 @@ export interface PluginDeliveries {
   readonly geoip: Locator;
   /** Told of what plugins do. */
   readonly observer: Observer;
+  /** Shows passing events to whoever asks. */
+  readonly tap: EventTap;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -117,6 +120,7 @@ export async function startPlugins(
     egress,
     refusals,
     observer: deliveries.observer,
+    tap: deliveries.tap,
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));

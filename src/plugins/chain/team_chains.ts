@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { type EventResult, ResultStatus } from "../../../plugins_runtime/frames.ts";
 import type { ChainInput, ChainOutcome, PluginChains } from "../../pipeline/plugin_chains.ts";
+import type { EventTap } from "../../telemetry/event_tap.ts";
 
 /** A plugin config that events are sent through. */
 export interface ChainLink {
@@ -33,7 +34,13 @@ interface Passing {
 }
 
 export class TeamChains implements PluginChains {
+  readonly #tap: EventTap | undefined;
   #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
+
+  /** @param tap shows events before and after each plugin, where somebody asks for that */
+  constructor(tap?: EventTap) {
+    this.#tap = tap;
+  }
 
   /** Replaces all chains; batches that are on their way finish on the ones they began with. */
   replace(links: ReadonlyMap<number, readonly ChainLink[]>): void {
@@ -58,7 +65,9 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-      if (link.host.mayProcessEvents()) await pass(link, events);
+      if (!link.host.mayProcessEvents()) continue;
+      if (this.#tap?.isOpen) await passTapped(link, events, teamId, this.#tap);
+      else await pass(link, events);
     }
     return events.map(({ text, changed, succeeded, failed }, index) => ({
       json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
@@ -81,6 +90,31 @@ async function pass(link: ChainLink, events: readonly Passing[]): Promise<void> 
     const result = results[index];
     if (result !== undefined) apply(link.label, event, result);
   });
+}
+
+/** The same, shown to whoever asked for it. */
+async function passTapped(
+  link: ChainLink,
+  events: readonly Passing[],
+  teamId: number,
+  tap: EventTap,
+): Promise<void> {
+  const { label } = link;
+  const plugin = label.slice(0, label.lastIndexOf(" ("));
+  const left = events.filter((event) => event.text !== null);
+  const before = left.map(({ text }) => text as Uint8Array);
+  const given = before.map((text) => JSON.parse(asText(text)));
+  tap.pass({ name: `before ${label}`, plugin }, teamId, given);
+  await pass(link, events);
+  const outcomes = left.map((event, index) => {
+    if (event.text === null) return "dropped";
+    if (event.failed.at(-1) === label) return "failed";
+    return event.text === before[index] ? "unchanged" : "changed";
+  });
+  const made = left.map(({ text }, index) =>
+    text === null ? given[index] : JSON.parse(asText(text))
+  );
+  tap.pass({ name: `after ${label}`, plugin }, teamId, made, outcomes);
 }
 
 function apply(label: string, event: Passing, { status, text }: EventResult): void {
