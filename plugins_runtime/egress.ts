@@ -8,6 +8,7 @@ const nativeFetch = fetch.bind(globalThis);
 const createClient = Deno.createHttpClient.bind(Deno);
 const { NotCapable } = Deno.errors;
 const NativeRequest = Request;
+const NativeURL = URL;
 const NativeTypeError = TypeError;
 const NativeError = Error;
 const anySignal = AbortSignal.any.bind(AbortSignal);
@@ -60,6 +61,8 @@ export class EgressDoor {
     const limits = this.#request?.egressLimits;
     if (limits === undefined) throw new NativeTypeError("fetch is not available yet");
     if (this.#inFlight >= limits.requests) {
+      const { host } = new NativeURL(input instanceof NativeRequest ? input.url : `${input}`);
+      sendJson(FrameType.Refused, 0, { host, isOverLimit: true });
       throw new NativeTypeError(`fetch: ${limits.requests} requests are in flight: await some`);
     }
     this.#inFlight++;

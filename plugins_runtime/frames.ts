@@ -61,7 +61,7 @@ export const FrameType = {
   TornDown: 106,
   /** JSON `LogLine[]`. */
   Log: 107,
-  /** JSON `{ host }`: the plugin tried to reach what it was not granted. */
+  /** JSON `{ host, isOverLimit? }`: it was not granted, or too many requests are in flight. */
   Refused: 108,
   /** JSON `SiteRequest`, answered by `SiteAnswer`. */
   SiteRequest: 109,

@@ -26,7 +26,7 @@ import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { EventRows } from "./stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
@@ -39,21 +39,31 @@ import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startActions, type StartedActions } from "./server_actions.ts";
+import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+<<<<<<< HEAD
 import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
 import { sayStatus, watchServer } from "./server_watch.ts";
+=======
+import { watchPlugins } from "./server_plugin_watch.ts";
+import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
+import { watchServer } from "./server_watch.ts";
+>>>>>>> main
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
+import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
 
 /** A running server. */
 export interface Server {
   /** Where events are posted to, e.g. `http://127.0.0.1:8000`. */
   readonly address: string;
+  /** Where the console is, e.g. `http://127.0.0.1:8010`; null where it is off. */
+  readonly console: string | null;
   /** The project made on the first start, or null. */
   readonly firstProject: Project | null;
   /**
@@ -74,19 +84,28 @@ const PARTITION_CHECK_MS = 3_600_000;
 
 /**
  * Starts a server.
+ * @param secrets kept in step with the secrets in plugins' configs, so that the caller's log can mask
+ *   them as everything does that the server stores
  * @throws PaddockError when a store is away or a setting cannot be used; what was started is stopped
  */
-export async function startServer(config: Config): Promise<Server> {
+export async function startServer(
+  config: Config,
+  secrets: SecretValues = new SecretValues(),
+): Promise<Server> {
   const started = new StopStack();
   try {
-    return await start(config, started);
+    return await start(config, secrets, started);
   } catch (error) {
     await started.stopAll(10_000);
     throw error;
   }
 }
 
-async function start(config: Config, started: StopStack): Promise<Server> {
+async function start(
+  config: Config,
+  secrets: SecretValues,
+  started: StopStack,
+): Promise<Server> {
   const log = getLogger(["paddock", "server"]);
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
@@ -121,11 +140,16 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   });
   await presence.start();
   started.push("presence", () => presence.stop());
-  const jobs = openJobs(config, storage, started);
+  const jobs = openJobs(config, storage, secrets.mask, started);
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const kafka = await startKafka(config, {
+    database,
+    serverId: presence.id,
+    tooLarge: postgresInbox,
+  }, started);
+  const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
@@ -140,12 +164,18 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       inbox,
       metrics,
       geoip,
+<<<<<<< HEAD
       observer,
       tap,
+=======
+      secrets,
+      observer,
+>>>>>>> main
     },
     started,
   );
   const { chains, targets } = hosts;
+  await watchPlugins(config, storage, { hosts, observers: observer, notifications }, started);
   const hurry = new AbortController();
   const outbox = new PostgresOutbox(database, () => deliverer.notify());
   const deliverer = startDeliveries(config, {
@@ -171,6 +201,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
+<<<<<<< HEAD
   const pipeline = createPipeline(config, storage, outbox, actions, {
     parking,
     teams,
@@ -180,6 +211,24 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     observer,
     tap,
   });
+=======
+  const pipeline = createPipeline(
+    config,
+    storage,
+    outbox,
+    kafka?.output ?? new EventRows(),
+    actions,
+    secrets,
+    {
+      parking,
+      teams,
+      chains,
+      deliveries: targets,
+      jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+      observer,
+    },
+  );
+>>>>>>> main
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -190,7 +239,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   );
   const eventsPerRow = EVENTS_PER_PARKED_ROW;
   const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
-  const sources: Source[] = [parked, queue];
+  const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -207,6 +256,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
+    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
@@ -223,6 +273,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     deliverer,
     scheduler,
     geoip,
+    kafka,
   }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
@@ -239,12 +290,24 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+<<<<<<< HEAD
   const identity = {
     serverId: presence.id,
     address: http.address,
     startedAt: new Date().toISOString(),
   };
   sayStatus(identity, watch, database, started);
+=======
+  const console = await openConsole(config, storage, {
+    pipeline,
+    hosts,
+    sources,
+    health: () => health.report(),
+    jobs,
+    notifications,
+    observers: observer,
+  }, started);
+>>>>>>> main
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   const staleness = new Staleness(
@@ -257,8 +320,12 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   return {
     stale: staleness.noticed,
     address: http.address,
+    console,
     firstProject,
-    hurry: () => hurry.abort(),
+    hurry: () => {
+      hurry.abort();
+      kafka?.waitAtMost(0);
+    },
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);
@@ -268,11 +335,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   };
 }
 
+/** What the console is made of is read only where there is one. */
+async function openConsole(
+  ...parts: Parameters<typeof import("./server_console.ts").startConsole>
+): Promise<string | null> {
+  if (!parts[0].CONSOLE_HOST) return null;
+  const { startConsole } = await import("./server_console.ts");
+  return startConsole(...parts);
+}
+
 function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
+  output: EventOutput,
   actions: StartedActions,
+  secrets: SecretValues,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
@@ -281,9 +359,9 @@ function createPipeline(
     database,
     fold: foldPersons,
     newUuid: timeUuid,
-    deadLetters: new DeadLetters(),
+    deadLetters: new DeadLetters(secrets.mask),
     outbox,
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     actions: actions.rows,

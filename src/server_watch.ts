@@ -43,6 +43,7 @@ export interface ServerParts {
   readonly deliverer: Sayer;
   readonly scheduler: Sayer & { readonly isLeader: boolean };
   readonly geoip: Sayer;
+  readonly kafka: Sayer & { readonly clickhouse: Sayer } | null;
 }
 
 /** How a server is, for whoever shows it. */
@@ -94,7 +95,7 @@ export function watchServer(
 }
 
 function watchedParts(
-  { pipeline, consumers, runner, deliverer, scheduler, geoip }: ServerParts,
+  { pipeline, consumers, runner, deliverer, scheduler, geoip, kafka }: ServerParts,
 ): WatchedPart[] {
   const saying = (name: string, part: Sayer, isNeeded = true): WatchedPart => ({
     name,
@@ -113,6 +114,10 @@ function watchedParts(
     saying("scheduler", scheduler),
     ...(runner === null ? [] : [saying("jobs", runner)]),
     saying("geoip", geoip, false),
+    // Without ClickHouse everything goes on: what it is to store waits in Kafka.
+    ...(kafka === null
+      ? []
+      : [saying("kafka", kafka), saying("clickhouse", kafka.clickhouse, false)]),
   ];
 }
 

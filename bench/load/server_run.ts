@@ -103,7 +103,7 @@ async function startServer(run: ServerRun): Promise<RunningServer> {
   const started = performance.now();
   const server = new Deno.Command(Deno.execPath(), {
     // As the task `start` has it.
-    args: ["run", "--quiet", "-P=server", "--v8-flags=--max-semi-space-size=8", MAIN],
+    args: ["run", "--quiet", "-P=server", "--v8-flags=--max-semi-space-size=32", MAIN],
     env: {
       DATABASE_URL: run.databaseUrl,
       REDIS_URL: run.redisUrl,
@@ -152,7 +152,10 @@ async function lastId(database: Database): Promise<number> {
   return Number(rows[0]?.last_value);
 }
 
-async function readLog(stream: ReadableStream<Uint8Array>, onReady: () => void): Promise<string> {
+async function readLog(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+  onReady: () => void,
+): Promise<string> {
   let text = "";
   for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
     if (text.length < 1_000_000) text += chunk;

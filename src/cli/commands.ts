@@ -5,7 +5,7 @@
 import { Command, CommanderError } from "commander";
 import type { Environment } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
-import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
+import { type CommandOutput, CONSOLE_OUTPUT, hidingOutput } from "./command_output.ts";
 import { sessionsOf } from "./command_session.ts";
 import { addCompletionCommands } from "./completion.ts";
 import { addDeadLetterCommands } from "./dead_letters.ts";
@@ -26,8 +26,9 @@ import { addTopCommand } from "./top.ts";
 export async function runCommand(
   argv: readonly string[],
   environment: Environment,
-  output: CommandOutput = CONSOLE_OUTPUT,
+  console: CommandOutput = CONSOLE_OUTPUT,
 ): Promise<number> {
+  const output = hidingOutput(console);
   try {
     await createProgram(environment, output).parseAsync(argv, { from: "user" });
     return 0;

@@ -1,17 +1,8 @@
 /** `paddock events`: what was stored lately. */
 import type { Command } from "commander";
-import type { JsonObject } from "../events/types.ts";
+import { latestEvents, type StoredEvent } from "../stores/postgres/events/latest_events.ts";
 import { printableLine, shownTime } from "./command_output.ts";
 import { type RunInSession, wholeNumber } from "./command_session.ts";
-
-interface StoredEvent {
-  readonly id: number;
-  readonly teamId: number;
-  readonly event: string | null;
-  readonly distinctId: string;
-  readonly timestamp: Date;
-  readonly properties: JsonObject;
-}
 
 interface EventOptions {
   readonly number: number;
@@ -22,10 +13,6 @@ interface EventOptions {
 /** How much of one property's value is shown. */
 const SHOWN_VALUE = 200;
 
-const SELECT = `
-SELECT id, team_id AS "teamId", event, distinct_id AS "distinctId", "timestamp", properties
-FROM posthog_event WHERE $2::int IS NULL OR team_id = $2 ORDER BY id DESC LIMIT $1`;
-
 export function addEventCommands(program: Command, run: RunInSession): void {
   program.command("events")
     .description("the events stored last, the newest at the end")
@@ -34,10 +21,11 @@ export function addEventCommands(program: Command, run: RunInSession): void {
     .option("--json", "as JSON")
     .action((options: EventOptions) =>
       run(async ({ database, output }) => {
-        const rows = await database.query<StoredEvent>(SELECT, [
+        const rows = await latestEvents(
+          database,
+          options.team === undefined ? {} : { teamId: options.team },
           options.number,
-          options.team ?? null,
-        ]);
+        );
         rows.reverse();
         if (options.json) return output.print(JSON.stringify(rows, null, 2));
         if (rows.length === 0) return output.print("No events are stored yet.");

@@ -1,8 +1,9 @@
 /** `paddock plugins enable`, `disable` and `order`. */
 import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
+import { checkTeamAccess } from "../plugins/registry/team_access.ts";
 import { checkForm } from "../plugins/registry/config_form.ts";
-import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
+import { InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { configFields } from "../plugins/source/manifest.ts";
 import { asJson, columns, printableLine } from "./command_output.ts";
 import {
@@ -15,7 +16,7 @@ import {
 import { formOf, missingPairs } from "./config_pairs.ts";
 import { grantAdvice } from "./plugins_install.ts";
 import { ungranted } from "./plugins_grants.ts";
-import { chooseTeam, type CommandTeam } from "./teams.ts";
+import { chooseTeam } from "./teams.ts";
 
 interface TeamOptions {
   readonly team?: number;
@@ -69,7 +70,7 @@ async function enable(
   const installed = new InstalledPlugins(database);
   const plugin = await installed.find(nameOrId);
   const team = await chooseTeam(database, options.team);
-  checkAccess(plugin, team);
+  checkTeamAccess(plugin, team);
   const before = (await installed.configs()).find((config) =>
     config.pluginId === plugin.id && config.teamId === team.id
   );
@@ -164,20 +165,4 @@ async function order(
       row.enabled ? "yes" : "no",
     ]),
   ));
-}
-
-/** A config that the server would never pick up is refused instead of being written. */
-function checkAccess(plugin: InstalledPlugin, team: CommandTeam): void {
-  if (!plugin.isGlobal && plugin.organizationId !== team.organizationId) {
-    throw new PaddockError(
-      "PDK_USAGE",
-      `'${plugin.name}' belongs to another organization than team ${team.id} (${team.name})`,
-    );
-  }
-  if (team.pluginsAccessLevel === 0) {
-    throw new PaddockError(
-      "PDK_USAGE",
-      `the organization '${team.organization}' may not use plugins (its plugins_access_level is 0)`,
-    );
-  }
 }

@@ -5,9 +5,7 @@ import { checkGrant } from "../plugins/grants/grant.ts";
 import { parseNamedGrants, PluginGrants } from "../plugins/grants/plugin_grants.ts";
 import { storedRefusals } from "../plugins/egress/egress_refusals.ts";
 import { type InstalledPlugin, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
-import { BuildProcess } from "../plugins/source/build_process.ts";
-import { type PluginSourceRow, readSource } from "../plugins/source/plugin_source.ts";
-import type { Database } from "../stores/postgres/database.ts";
+import { requestedHosts } from "../plugins/source/requested_hosts.ts";
 import { asJson, columns, printableLine } from "./command_output.ts";
 import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
 
@@ -49,7 +47,7 @@ async function grant(
 ): Promise<void> {
   const { database, output } = session;
   const plugin = await new InstalledPlugins(database).find(nameOrId);
-  const asked = requested ? await requestedHosts(session, plugin.id) : [];
+  const asked = requested ? await askedHosts(session, plugin.id) : [];
   if (requested && asked.length === 0 && !json) {
     output.print(`'${printableLine(plugin.name ?? "")}' asks for no host.`);
   }
@@ -103,7 +101,7 @@ async function list(
   const rows = await Promise.all(plugins.map(async ({ id, name }) => ({
     id,
     name,
-    requested: await requestedHosts(session, id).catch((error) => {
+    requested: await askedHosts(session, id).catch((error) => {
       output.complain(printableLine(errorMessage(error)));
       return [];
     }),
@@ -126,27 +124,8 @@ async function list(
   ));
 }
 
-/**
- * Hosts that an installed plugin's manifest asks for.
- * @throws PaddockError where its code cannot be loaded
- */
-export async function requestedHosts(
-  { config, database }: CommandSession,
-  pluginId: number,
-): Promise<readonly string[]> {
-  const row = await sourceRow(database, pluginId);
-  await using builder = new BuildProcess();
-  return (await builder.build(await readSource(row, config.BASE_DIR ?? "."))).manifest.net;
-}
-
-async function sourceRow(database: Database, id: number): Promise<PluginSourceRow> {
-  const [row] = await database.query<PluginSourceRow>(
-    `SELECT id, name, organization_id AS "organizationId", is_global AS "isGlobal",
-       plugin_type AS "pluginType", url, archive, source
-     FROM posthog_plugin WHERE id = $1`,
-    [id],
-  );
-  return row as PluginSourceRow;
+function askedHosts({ config, database }: CommandSession, id: number): Promise<readonly string[]> {
+  return requestedHosts(database, config.BASE_DIR ?? ".", id);
 }
 
 /** The words of a bad host are the command's fault, not a plugin's. */
@@ -163,7 +142,7 @@ export async function ungranted(
   session: CommandSession,
   plugin: InstalledPlugin,
 ): Promise<readonly string[]> {
-  const asked = await requestedHosts(session, plugin.id);
+  const asked = await askedHosts(session, plugin.id);
   const granted = new Set([
     ...(await new PluginGrants(session.database).all()).get(plugin.id) ?? [],
     ...parseNamedGrants(session.config.PLUGIN_NET_GRANTS ?? "").get(plugin.name ?? "") ?? [],

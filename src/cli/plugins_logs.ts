@@ -1,6 +1,7 @@
 /** `paddock plugins logs`: what plugins print, and what the server says of them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
+import { lastLines, linesSince, type StoredLine } from "../plugins/logs/stored_log.ts";
 import { InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { printable, printableLine, shownTime } from "./command_output.ts";
 import { type CommandSession, type RunInSession, wholeNumber } from "./command_session.ts";
@@ -10,33 +11,6 @@ interface LogOptions {
   readonly follow?: true;
   readonly json?: true;
 }
-
-interface StoredLine {
-  readonly id: string;
-  readonly timestamp: Date;
-  readonly plugin: string | null;
-  readonly pluginConfigId: number;
-  readonly teamId: number;
-  readonly source: string;
-  readonly type: string;
-  readonly message: string;
-}
-
-const COLUMNS = `line.id, line."timestamp", plugin.name AS plugin,
-  line.plugin_config_id AS "pluginConfigId", line.team_id AS "teamId", line.source, line.type,
-  line.message`;
-
-const LAST = `
-SELECT ${COLUMNS} FROM posthog_pluginlogentry AS line
-JOIN posthog_plugin AS plugin ON plugin.id = line.plugin_id
-WHERE $2::int IS NULL OR line.plugin_id = $2
-ORDER BY line."timestamp" DESC, line.id DESC LIMIT $1`;
-
-const SINCE = `
-SELECT ${COLUMNS} FROM posthog_pluginlogentry AS line
-JOIN posthog_plugin AS plugin ON plugin.id = line.plugin_id
-WHERE line."timestamp" >= $1 AND ($2::int IS NULL OR line.plugin_id = $2)
-ORDER BY line."timestamp", line.id`;
 
 const POLL_MS = 500;
 
@@ -63,8 +37,7 @@ async function logs(
   const plugin = nameOrId === undefined
     ? null
     : await new InstalledPlugins(database).find(nameOrId);
-  const rows = await database.query<StoredLine>(LAST, [options.number, plugin?.id ?? null]);
-  rows.reverse();
+  const rows = await lastLines(database, plugin?.id ?? null, options.number);
   if (options.follow) return await follow(session, rows, plugin?.id ?? null, options.json === true);
   if (options.json) return output.print(JSON.stringify(rows, null, 2));
   if (rows.length === 0) return output.print("No plugin has written a line yet.");
@@ -90,7 +63,7 @@ async function follow(
     const oldestShown = Math.min(...seen.values(), newest);
     while (!interrupted.signal.aborted) {
       const from = Math.max(newest - LATE_MS, oldestShown);
-      const rows = await database.query<StoredLine>(SINCE, [new Date(from), pluginId]);
+      const rows = await linesSince(database, pluginId, new Date(from));
       for (const row of rows) {
         if (!seen.has(row.id)) print(row);
         seen.set(row.id, row.timestamp.getTime());

@@ -5,11 +5,11 @@ import { BreakerTable } from "../plugins/breaker/breaker_table.ts";
 import { storedRefusals } from "../plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "../plugins/grants/plugin_grants.ts";
 import { shownConfig } from "../plugins/registry/config_form.ts";
+import { stateOf } from "../plugins/registry/plugin_state.ts";
 import { InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { configFields } from "../plugins/source/manifest.ts";
 import { asJson, printableLine } from "./command_output.ts";
 import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
-import { stateOf } from "./plugins_state.ts";
 
 export function addPluginShowCommand(plugins: Command, run: RunInSession): void {
   plugins.command("show <plugin>")

@@ -1,8 +1,9 @@
 /** `paddock plugins list`, `states` and `reset`: how plugins are doing. */
 import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
-import { BreakerTable, type StoredBreaker } from "../plugins/breaker/breaker_table.ts";
-import { type InstalledConfig, InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
+import { BreakerTable } from "../plugins/breaker/breaker_table.ts";
+import { stateOf } from "../plugins/registry/plugin_state.ts";
+import { InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { asJson, columns, printableLine } from "./command_output.ts";
 import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
 
@@ -52,17 +53,6 @@ async function list({ database, output }: CommandSession, json: boolean): Promis
       stateOf(configs, states),
     ]),
   ));
-}
-
-/** The breaker's word, or the last error of any of its configs. */
-export function stateOf(
-  configs: readonly Pick<InstalledConfig, "enabled" | "error">[],
-  states: readonly StoredBreaker[],
-): string {
-  const [state] = states;
-  if (state !== undefined) return `${state.state}: ${state.reason}`;
-  const failed = configs.find(({ error }) => error !== null);
-  return failed === undefined ? "ok" : `failed: ${String(failed.error?.message)}`;
 }
 
 async function states({ database, output }: CommandSession, json: boolean): Promise<void> {

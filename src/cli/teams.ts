@@ -1,22 +1,12 @@
 /** `paddock teams`: the projects, with the keys that events are sent with. */
 import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
+import { allTeams, type ListedTeam } from "../stores/postgres/all_teams.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
 import { newApiToken } from "../stores/postgres/first_project.ts";
 import { createTeam } from "../stores/postgres/new_team.ts";
 import { asJson, columns, printableLine } from "./command_output.ts";
 import { type CommandSession, JSON_OPTION, type RunInSession } from "./command_session.ts";
-
-/** A team as commands need it. */
-export interface CommandTeam {
-  readonly id: number;
-  readonly name: string;
-  readonly apiToken: string;
-  readonly organizationId: string;
-  readonly organization: string;
-  /** 0 means that the organization may not use plugins. */
-  readonly pluginsAccessLevel: number;
-}
 
 interface CreateOptions {
   readonly organization?: string;
@@ -28,13 +18,6 @@ interface TokenOptions {
   readonly json?: true;
 }
 
-const SELECT = `
-SELECT team.id, team.name, team.api_token AS "apiToken", organization.id AS "organizationId",
-  organization.name AS organization, organization.plugins_access_level AS "pluginsAccessLevel"
-FROM posthog_team AS team
-JOIN posthog_organization AS organization ON organization.id = team.organization_id
-ORDER BY team.id`;
-
 /**
  * The team a command is about: the one named, or else the first.
  * @throws PaddockError PDK_USAGE where there is no such team
@@ -42,8 +25,8 @@ ORDER BY team.id`;
 export async function chooseTeam(
   database: Queryable,
   id: number | undefined,
-): Promise<CommandTeam> {
-  const teams = await database.query<CommandTeam>(SELECT);
+): Promise<ListedTeam> {
+  const teams = await allTeams(database);
   const team = id === undefined ? teams[0] : teams.find((each) => each.id === id);
   if (team !== undefined) return team;
   const known = teams.map((each) => `${each.id} (${each.name})`).join(", ");
@@ -62,7 +45,7 @@ export function addTeamCommands(program: Command, run: RunInSession): void {
     .option(...JSON_OPTION)
     .action((options: { json?: true }) =>
       run(async ({ database, output }) => {
-        const rows = await database.query<CommandTeam>(SELECT);
+        const rows = await allTeams(database);
         if (options.json) return output.print(asJson(rows));
         output.print(columns(
           ["id", "name", "organization", "API key"],
@@ -109,7 +92,7 @@ async function token(
   nameOrId: string,
   options: TokenOptions,
 ): Promise<void> {
-  const teams = await database.query<CommandTeam>(SELECT);
+  const teams = await allTeams(database);
   const named = teams.filter(({ name }) => name.toLowerCase() === nameOrId.toLowerCase());
   const found = teams.find(({ id }) => String(id) === nameOrId) ??
     (named.length === 1 ? named[0] : undefined);

@@ -46,7 +46,7 @@ async function start(
   return { server, teamId, configId: specs[0]?.configs[0]?.id as number };
 }
 
-Deno.test("runNow, runIn and runAt run the job with its payload, when it is due", async () => {
+Deno.test("runNow, runIn and runAt run the job with its payload, when it is due [5.jobs]", async () => {
   await using test = await createTestDatabase();
   const { server, teamId } = await start(
     test,

@@ -30,7 +30,7 @@ const prepare = (
 
 const properties = (...args: Parameters<typeof prepare>) => JSON.parse(prepare(...args).properties);
 
-Deno.test("the address is stored unless it is absent, anonymized or the sender's own", () => {
+Deno.test("the address is stored unless it is absent, anonymized or the sender's own [5.ip]", () => {
   assert.deepEqual(properties({}), { $ip: "1.2.3.4" });
   assert.deepEqual(properties({ ip: null }), {});
   assert.deepEqual(properties({}, true), {});
@@ -54,7 +54,7 @@ Deno.test("a group's $set is stored with the event but is not the person's", () 
   assert.equal(event.person.set, null);
 });
 
-Deno.test("which plugins ran is said, all three lists or none", () => {
+Deno.test("which plugins ran is said, all three lists or none [5.succeeded]", () => {
   assert.deepEqual(properties({ ip: null }, false, { succeeded: ["A (1)"], failed: [] }), {
     $plugins_succeeded: ["A (1)"],
     $plugins_failed: [],

@@ -196,7 +196,7 @@ Deno.test("a tick is run once even when two servers believe that they hold the l
   assert.ok(count >= 8 && count <= minutes + 1, `${count} runs in ${minutes} minutes`);
 });
 
-Deno.test("a run that goes on for minutes is not joined by another, here or elsewhere", async () => {
+Deno.test("a run that goes on for minutes is not joined by another, here or elsewhere [5.schedule]", async () => {
   await using test = await createTestDatabase();
   await migrate(test.database);
   const leases = new PostgresLeaseStore(test.database);
@@ -289,7 +289,7 @@ Deno.test("a clock that jumps brings no tick twice, and no crowd of them", async
   await presence.stop();
 });
 
-Deno.test("runEveryMinute runs in the fence, and its errors are in the plugin's log", async () => {
+Deno.test("runEveryMinute runs in the fence, and its errors are in the plugin's log [5.schedule]", async () => {
   await using test = await createTestDatabase();
   const teamId = await prepareDatabase(test.database);
   const specs = await installedSpecs(test.database, teamId, [{

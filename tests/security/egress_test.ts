@@ -346,15 +346,23 @@ Deno.test("what is granted has bounds: requests, time and volume", async (t) => 
       expect: /^returned 700000/,
     },
   ];
-  await check(
-    t,
-    await runAttacks(attacks, {
-      env: {
-        TASK_TIMEOUT: "10",
-        PLUGIN_REQUESTS_IN_FLIGHT: "5",
-        PLUGIN_REQUEST_SECONDS: "1",
-        PLUGIN_TRAFFIC_MB_PER_MINUTE: "5",
-      },
-    }),
+  const outcomes = await runAttacks(attacks, {
+    env: {
+      TASK_TIMEOUT: "10",
+      PLUGIN_REQUESTS_IN_FLIGHT: "5",
+      PLUGIN_REQUEST_SECONDS: "1",
+      PLUGIN_TRAFFIC_MB_PER_MINUTE: "5",
+    },
+  });
+  await check(t, outcomes);
+  const logOf = (name: string) => outcomes.find(({ attack }) => attack.name === name)?.log ?? "";
+  const refused = `refused to reach 127.0.0.1:${wide.port}`;
+  assert.match(
+    logOf("many requests at once"),
+    new RegExp(`${refused}: too many requests .* bound is PLUGIN_REQUESTS_IN_FLIGHT`),
+  );
+  assert.match(
+    logOf("more than a minute's volume"),
+    new RegExp(`${refused}: over 5\\d+ bytes a minute.* bound is PLUGIN_TRAFFIC_MB_PER_MINUTE`),
   );
 });

@@ -21,7 +21,7 @@ const SOURCE = `
 
 const NOT_AVAILABLE = "IP location capabilities are not available in this PostHog instance!";
 
-Deno.test("the GeoIP database comes from the table, a download or a file; without one all goes on", async () => {
+Deno.test("the GeoIP database comes from the table, a download or a file; without one all goes on [5.geoip]", async () => {
   await using test = await createTestDatabase();
   await using queue = await createTestQueue();
   const { database } = test;

@@ -12,6 +12,7 @@ import { migrateJobSchema } from "../../src/jobs/schema.ts";
 import { Deliverer, type DelivererOptions } from "../../src/pipeline/deliver.ts";
 import type { ExportRetries } from "../../src/pipeline/delivery/export_delivery.ts";
 import type { Pipeline } from "../../src/pipeline/pipeline.ts";
+import { CaptureCalls } from "../../src/plugins/api/capture_calls.ts";
 import { MetricCalls } from "../../src/plugins/api/metric_calls.ts";
 import { PluginMetrics } from "../../src/plugins/metrics/plugin_metrics.ts";
 import { PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
@@ -125,6 +126,7 @@ export async function startPluginServer(
       storage: others,
       jobs: new JobCalls(jobs),
       metrics: new MetricCalls(metrics),
+      "posthog.capture": new CaptureCalls(new PostgresInbox(database)),
     }),
     breakers: new Breakers(null),
     egress,

@@ -55,7 +55,7 @@ export async function startServerProcess(
   }).spawn();
   let text = "";
   const ready = Promise.withResolvers<string>();
-  const collect = async (stream: ReadableStream<Uint8Array>) => {
+  const collect = async (stream: ReadableStream<Uint8Array<ArrayBuffer>>) => {
     for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
       text += chunk;
       const address = /events are accepted at (http:[^"\s]+)/.exec(text)?.[1];

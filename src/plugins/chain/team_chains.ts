@@ -33,13 +33,31 @@ interface Passing {
   readonly failed: string[];
 }
 
+/** Told of each frame that came back from a plugin. */
+export interface ChainObserver {
+  passed(
+    configId: number,
+    texts: readonly Uint8Array[],
+    results: readonly EventResult[],
+    ms: number,
+  ): void;
+}
+
 export class TeamChains implements PluginChains {
+<<<<<<< HEAD
   readonly #tap: EventTap | undefined;
   #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
 
   /** @param tap shows events before and after each plugin, where somebody asks for that */
   constructor(tap?: EventTap) {
     this.#tap = tap;
+=======
+  readonly #observer: ChainObserver;
+  #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
+
+  constructor(observer: ChainObserver) {
+    this.#observer = observer;
+>>>>>>> main
   }
 
   /** Replaces all chains; batches that are on their way finish on the ones they began with. */
@@ -65,9 +83,13 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
+<<<<<<< HEAD
       if (!link.host.mayProcessEvents()) continue;
       if (this.#tap?.isOpen) await passTapped(link, events, teamId, this.#tap);
       else await pass(link, events);
+=======
+      if (link.host.mayProcessEvents()) await pass(link, events, this.#observer);
+>>>>>>> main
     }
     return events.map(({ text, changed, succeeded, failed }, index) => ({
       json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
@@ -78,14 +100,21 @@ export class TeamChains implements PluginChains {
 }
 
 /** Sends those that are left through one plugin. Their texts stay bytes from plugin to plugin. */
-async function pass(link: ChainLink, events: readonly Passing[]): Promise<void> {
+async function pass(
+  link: ChainLink,
+  events: readonly Passing[],
+  observer: ChainObserver,
+): Promise<void> {
   const left = events.filter((event) => event.text !== null);
   if (left.length === 0) return;
+  const texts = left.map((event) => event.text as Uint8Array);
+  const began = performance.now();
   const results = await link.host.process(
     link.configId,
-    left.map((event) => event.text as Uint8Array),
+    texts,
     left.map((event) => event.person),
   );
+  observer.passed(link.configId, texts, results, performance.now() - began);
   left.forEach((event, index) => {
     const result = results[index];
     if (result !== undefined) apply(link.label, event, result);

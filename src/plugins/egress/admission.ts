@@ -22,14 +22,20 @@ export interface Admission {
   readonly port: number;
 }
 
-/** Why a connection may not be made; `status` is the answer's in HTTP. */
+/** What an operator can do about a refusal: grant a `host:port`, or change a setting. */
+export type Remedy = { readonly grant: string } | { readonly setting: string };
+
+/** Why a connection is not made; `status` is the answer's in HTTP. */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   readonly status: number;
+  /** Null where nothing was forbidden: the host does not answer, or there is none. */
+  readonly remedy: Remedy | null;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, remedy: Remedy | null = null) {
     super(message);
     this.status = status;
+    this.remedy = remedy;
   }
 }
 
@@ -59,9 +65,9 @@ export async function admit(
     if (grantsCover(terms.grants, address, port, isPublicAddress(address))) {
       return { addresses: [address], port };
     }
-    throw new Refusal(403, "it was not granted");
+    throw notGranted(address, port);
   }
-  if (!grantsCover(terms.grants, name, port, true)) throw new Refusal(403, "it was not granted");
+  if (!grantsCover(terms.grants, name, port, true)) throw notGranted(name, port);
   let found: string[];
   try {
     found = await resolve(name);
@@ -74,9 +80,18 @@ export async function admit(
       403,
       `it resolves to ${found.join(", ") || "nothing"}, which is not public; ` +
         "grant the address itself if it is meant",
+      found[0] === undefined ? null : { grant: targetOf(found[0], port) },
     );
   }
   return { addresses, port };
+}
+
+function notGranted(host: string, port: number): Refusal {
+  return new Refusal(403, "it was not granted", { grant: targetOf(host, port) });
+}
+
+function targetOf(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 async function resolveName(name: string): Promise<string[]> {

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { getLogger } from "@logtape/logtape";
-import type { EgressTerms } from "./admission.ts";
+import type { EgressTerms, Remedy } from "./admission.ts";
 import type { FromGateway, ToGateway } from "./gateway_messages.ts";
 
 /**
@@ -25,6 +25,7 @@ export interface EgressRefusal {
   readonly host: string;
   readonly port: number;
   readonly reason: string;
+  readonly remedy: Remedy;
 }
 
 /** How plugin processes get their passes. */

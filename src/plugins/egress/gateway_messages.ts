@@ -1,5 +1,5 @@
 /** What the server and the gateway process tell each other, as lines of JSON. */
-import type { EgressTerms } from "./admission.ts";
+import type { EgressTerms, Remedy } from "./admission.ts";
 
 export type ToGateway =
   | { readonly type: "open"; readonly secret: string; readonly terms: EgressTerms }
@@ -14,4 +14,5 @@ export type FromGateway =
     readonly host: string;
     readonly port: number;
     readonly reason: string;
+    readonly remedy: Remedy;
   };

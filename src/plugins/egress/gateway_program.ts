@@ -9,7 +9,7 @@
  *
  * Arguments: address, port (0 for any).
  */
-import { admit, type EgressTerms, Refusal } from "./admission.ts";
+import { admit, type EgressTerms, Refusal, type Remedy } from "./admission.ts";
 import {
   closingResponseHead,
   type GatewayRequest,
@@ -62,7 +62,9 @@ async function serve(connection: Deno.Conn): Promise<void> {
     client = clients.find((each) => sameSecret(each.secret, secret));
     if (client === undefined) throw new Refusal(407, "its secret is not known");
     if (client.connections.size >= client.terms.connections) {
-      throw new Refusal(429, `over ${client.terms.connections} connections at a time`);
+      throw new Refusal(429, `over ${client.terms.connections} connections at a time`, {
+        setting: "PLUGIN_REQUESTS_IN_FLIGHT",
+      });
     }
     client.connections.add(connection);
     checkVolume(client);
@@ -72,7 +74,10 @@ async function serve(connection: Deno.Conn): Promise<void> {
   } catch (error) {
     // Anything but a refusal is an end of the connection, by either side.
     if (error instanceof Refusal) {
-      if (client !== undefined && request !== null) report(client, request, error);
+      const { message, remedy } = error;
+      if (client !== undefined && request !== null && remedy !== null) {
+        report(client, request, message, remedy);
+      }
       // Once it was connected, what is said belongs to the peers.
       if (peer === null) {
         await connection.write(encoder.encode(refusalResponse(error))).catch(() => {});
@@ -86,13 +91,19 @@ async function serve(connection: Deno.Conn): Promise<void> {
   }
 }
 
-function report({ terms }: Client, { host, port }: GatewayRequest, { message }: Refusal): void {
+function report(
+  { terms }: Client,
+  { host, port }: GatewayRequest,
+  reason: string,
+  remedy: Remedy,
+): void {
   tell({
     type: "refused",
     pluginId: terms.pluginId,
     host: host.slice(0, 300),
     port,
-    reason: message,
+    reason,
+    remedy,
   });
 }
 
@@ -183,7 +194,9 @@ function checkVolume(client: Client): void {
   const minute = Math.floor(performance.now() / 60_000);
   if (client.minute !== minute) [client.minute, client.bytes] = [minute, 0];
   if (client.bytes <= client.terms.bytesPerMinute) return;
-  throw new Refusal(429, `over ${client.terms.bytesPerMinute} bytes a minute`);
+  throw new Refusal(429, `over ${client.terms.bytesPerMinute} bytes a minute`, {
+    setting: "PLUGIN_TRAFFIC_MB_PER_MINUTE",
+  });
 }
 
 function handle(message: ToGateway): void {

@@ -63,6 +63,7 @@ export function hostCommand(
   const dataMb = limits.dataMb > 0 ? limits.dataMb + needs.heapMb : 0;
   const cache = Deno.env.get("DENO_DIR");
   const home = Deno.env.get("HOME");
+  const timeZone = Deno.env.get("TZ");
   return new Deno.Command("/bin/sh", {
     // Numbers and positional arguments only: no text of anybody's is part of the script.
     args: [
@@ -80,6 +81,8 @@ export function hostCommand(
       DENO_NO_UPDATE_CHECK: "1",
       ...(cache === undefined ? {} : { DENO_DIR: cache }),
       ...(home === undefined ? {} : { HOME: home }),
+      // Dates are told in the server's time zone, as they were by the server before.
+      ...(timeZone === undefined ? {} : { TZ: timeZone }),
       ...proxyOf(gateway),
     },
     cwd: "/",

@@ -68,13 +68,24 @@ export function readSetupReport(payload: Uint8Array): SetupReport {
   return { configId: configId as number, error: errorOrNull(error) };
 }
 
-/** A host that was refused; the port is 0 where it has none. */
-export function readRefusedHost(
-  payload: Uint8Array,
-): { readonly host: string; readonly port: number } | null {
-  const { host } = object(parse(payload), "a refusal");
+/** A host that a plugin was refused in its own process. */
+export interface RefusedHost {
+  readonly host: string;
+  /** 0 where it has none. */
+  readonly port: number;
+  /** For too many requests at a time, and not for want of a grant. */
+  readonly isOverLimit: boolean;
+}
+
+/** Null where it names no host. */
+export function readRefusedHost(payload: Uint8Array): RefusedHost | null {
+  const { host, isOverLimit } = object(parse(payload), "a refusal");
   const [, name, port] = /^(.{1,300}?)(?::(\d{1,5}))?$/.exec(String(host)) ?? [];
-  return name === undefined ? null : { host: name, port: Number(port ?? 0) };
+  return name === undefined ? null : {
+    host: name,
+    port: Number(port ?? 0),
+    isOverLimit: isOverLimit === true,
+  };
 }
 
 function parse(payload: Uint8Array): unknown {

@@ -39,6 +39,7 @@ import {
   readLogLines,
   readRefusedHost,
   readSetupReport,
+  type RefusedHost,
 } from "./host_reports.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
@@ -311,12 +312,11 @@ export class PluginHost {
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#messages.system(
-      "WARN",
-      `Plugin was refused to reach ${host}: ${reason}. ` +
-        `To allow it: paddock plugins grant ${this.spec.id} ${host}`,
-    );
+  sayRefused(host: string, { reason, remedy }: Pick<EgressRefusal, "reason" | "remedy">): void {
+    const allowing = "grant" in remedy
+      ? `To allow it: paddock plugins grant ${this.spec.id} ${remedy.grant}`
+      : `The bound is ${remedy.setting}`;
+    this.#messages.system("WARN", `Plugin was refused to reach ${host}: ${reason}. ${allowing}`);
   }
 
   /** Finishes what is in it, calls teardownPlugin and ends the process, within `patienceMs`. */
@@ -523,9 +523,15 @@ export class PluginHost {
     });
   }
 
-  #receiveRefused(target: { readonly host: string; readonly port: number } | null): void {
-    if (target === null) return;
-    this.#parts.refused({ pluginId: this.spec.id, ...target, reason: "it was not granted" });
+  #receiveRefused(refused: RefusedHost | null): void {
+    if (refused === null) return;
+    const { host, port, isOverLimit } = refused;
+    const target = { pluginId: this.spec.id, host, port };
+    const reason = isOverLimit ? "too many requests at a time" : "it was not granted";
+    const remedy = isOverLimit
+      ? { setting: "PLUGIN_REQUESTS_IN_FLIGHT" }
+      : { grant: port > 0 ? `${host}:${port}` : host };
+    this.#parts.refused({ ...target, reason, remedy });
   }
 
   #receiveLoaded(report: LoadReport): void {

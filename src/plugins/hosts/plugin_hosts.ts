@@ -4,7 +4,11 @@ import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+<<<<<<< HEAD
 import type { EventTap } from "../../telemetry/event_tap.ts";
+=======
+import { PluginActivity } from "../activity/plugin_activity.ts";
+>>>>>>> main
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
@@ -37,7 +41,13 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
+<<<<<<< HEAD
   readonly #chains: TeamChains;
+=======
+  /** What they did to events lately. */
+  readonly activity = new PluginActivity();
+  readonly #chains = new TeamChains(this.activity);
+>>>>>>> main
   readonly #succession = new Succession();
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
@@ -85,6 +95,9 @@ export class PluginHosts {
       wanted.set(key, host);
       if (kept === undefined && this.#applied) host.start();
     }
+    this.activity.retain(
+      new Set(specs.flatMap(({ configs }) => configs.map(({ id }) => id))),
+    );
     for (const [key, host] of wanted) this.#hosts.set(key, host);
     this.#succession.want([...wanted.values()], performance.now());
     const gone = this.#enforce();
@@ -100,7 +113,7 @@ export class PluginHosts {
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
     for (const host of this.#hosts.values()) {
-      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal.reason);
+      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal);
     }
   }
 

@@ -4,6 +4,7 @@
  */
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import type { BreakerState } from "../breaker/breaker.ts";
+import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
@@ -175,8 +176,8 @@ export class PluginWorkers {
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
-  sayRefused(host: string, reason: string): void {
-    this.#first.sayRefused(host, reason);
+  sayRefused(host: string, refusal: Pick<EgressRefusal, "reason" | "remedy">): void {
+    this.#first.sayRefused(host, refusal);
   }
 
   /** To be called about once a second: the number of processes follows the work. */

@@ -2,7 +2,7 @@
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import type { JsonObject } from "../../events/types.ts";
-import { checkRequest, placeholderOf } from "../grants/grant.ts";
+import { checkRequest, placeholderOf, resolveGrant } from "../grants/grant.ts";
 
 /** One field of the form a person fills in to configure the plugin. */
 export interface ConfigField {
@@ -26,6 +26,8 @@ export interface PluginManifest {
   readonly configSchema: unknown;
   /** The versions of PostHog that it says it works with, as a range; or null. */
   readonly posthogVersion: string | null;
+  /** Jobs that a person may start, by name, with what their payload looks like; or null. */
+  readonly publicJobs: JsonObject | null;
   /** Hosts that it asks for; asking grants nothing. */
   readonly net: readonly string[];
   /** Processes that it can live with at most, as one that counts in memory needs one; or null. */
@@ -58,6 +60,7 @@ export function parseManifest(text: string, digest: string): PluginManifest {
     fields,
     configSchema: json.config ?? [],
     posthogVersion: textOrNull(json.posthogVersion)?.trim() || null,
+    publicJobs: publicJobsOf(json.publicJobs, refuse),
     net: netOf(json.permissions, fields, refuse),
     workers: workersOf(json.workers, refuse),
   };
@@ -91,6 +94,15 @@ function fieldOf(key: string, field: JsonObject): ConfigField {
   };
 }
 
+function publicJobsOf(
+  jobs: unknown,
+  refuse: (reason: string) => PaddockError,
+): JsonObject | null {
+  if (jobs === undefined || jobs === null) return null;
+  if (!isObject(jobs)) throw refuse("'publicJobs' is not an object");
+  return jobs;
+}
+
 function workersOf(workers: unknown, refuse: (reason: string) => PaddockError): number | null {
   if (workers === undefined) return null;
   if (!Number.isInteger(workers) || Number(workers) < 1) {
@@ -115,7 +127,10 @@ function netOf(
     try {
       const checked = checkRequest(entry);
       const key = placeholderOf(checked);
-      if (key === null || fields.some((field) => field.key === key)) return checked;
+      const field = fields.find((each) => each.key === key);
+      // What the form is filled with unless somebody writes another host into it.
+      if (key !== null && field?.default) resolveGrant(checked, { [key]: field.default });
+      if (key === null || field !== undefined) return checked;
     } catch (error) {
       throw refuse(`'permissions.net': ${errorMessage(error)}`);
     }

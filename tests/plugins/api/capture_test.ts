@@ -74,7 +74,7 @@ async function withPlugin(
   await Deno.remove(baseDir, { recursive: true });
 }
 
-Deno.test("a captured event has its defaults, and goes through the plugins as any other", async () => {
+Deno.test("a captured event has its defaults, and goes through the plugins as any other [5.capture]", async () => {
   await withPlugin(
     `exports.processEvent = async (event) => {
       event.properties.seen = true;

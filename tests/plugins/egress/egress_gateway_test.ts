@@ -80,6 +80,7 @@ Deno.test("bytes go both ways to what was granted, and nowhere without the secre
       [refusal?.pluginId, refusal?.host, refusal?.port, refusal?.reason],
       [7, "127.0.0.1", 1, "it was not granted"],
     );
+    assert.deepEqual(refusal?.remedy, { grant: "127.0.0.1:1" });
   });
 });
 
@@ -104,7 +105,7 @@ Deno.test("one plugin's pass is not another's; a revoked one ends its connection
 
 Deno.test("connections and volume are bounded, and idle ones end", async () => {
   await using echo = echoServer();
-  await withGateway(async (gateway) => {
+  await withGateway(async (gateway, refusals) => {
     const grants = [`127.0.0.1:${echo.port}`];
     const pass = await gateway.open({ ...TERMS, grants });
     const tunnels = [];
@@ -125,6 +126,15 @@ Deno.test("connections and volume are bounded, and idle ones end", async () => {
     assert.match(await answer(idle), /^HTTP\/1\.1 200 /);
     assert.equal(await answer(idle), "");
     idle.close();
+    // A host that does not answer was not forbidden.
+    const away = await gateway.open({ ...TERMS, grants: ["127.0.0.1:1"] });
+    const dead = await say(away, connectTo(1, away.secret));
+    assert.match(await answer(dead), /^HTTP\/1\.1 502 /);
+    dead.close();
+    assert.deepEqual(refusals.map(({ remedy }) => remedy), [
+      { setting: "PLUGIN_REQUESTS_IN_FLIGHT" },
+      { setting: "PLUGIN_TRAFFIC_MB_PER_MINUTE" },
+    ]);
   });
 });
 

@@ -96,7 +96,7 @@ Deno.test("events are exported in batches by seconds and by bytes, those to igno
   assert.equal(endpoint.batches.flat().length, 50);
 });
 
-Deno.test("500s, timeouts and resets: every event arrives in the end", async () => {
+Deno.test("500s, timeouts and resets: every event arrives in the end [5.export-events]", async () => {
   await using test = await createTestDatabase();
   await using endpoint = await startEndpoint();
   const { server, teamId } = await start(

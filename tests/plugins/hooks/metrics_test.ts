@@ -17,7 +17,7 @@ async function sentMetrics(
   );
 }
 
-Deno.test("sums, maxima and minima are counted, before setup too, and sent as one event", async () => {
+Deno.test("sums, maxima and minima are counted, before setup too, and sent as one event [5.metrics]", async () => {
   await using test = await createTestDatabase();
   const { database } = test;
   const teamId = await prepareDatabase(database);

@@ -11,7 +11,7 @@ exports.teardownPlugin = async (meta) => {
   console.log("torn down " + meta.config.number)
 }`;
 
-Deno.test("a plugin is torn down when it is replaced and when it is taken away", async () => {
+Deno.test("a plugin is torn down when it is replaced and when it is taken away [5.setup]", async () => {
   await using fenced = fence([{ source: SOURCE, config: { number: 1 } }]);
   const [outcome] = await fenced.run([pluginEvent(1)]);
   assert.equal(outcome?.succeeded.length, 1, "getSettings is no reason not to run");

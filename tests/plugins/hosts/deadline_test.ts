@@ -64,7 +64,7 @@ Deno.test("a process that has nothing to do is not taken for one that hangs", as
   assert.doesNotMatch(fenced.logText(), /stopped/);
 });
 
-Deno.test("a process that loops on its own, without work, is stopped too", async () => {
+Deno.test("a process that loops on its own, without work, is stopped too [5.timeouts]", async () => {
   await using fenced = fence([{
     source:
       `exports.processEvent = (event) => { setTimeout(() => { for (;;); }, 20); return event }`,

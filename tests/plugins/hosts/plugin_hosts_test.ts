@@ -112,7 +112,7 @@ Deno.test("an event that makes a plugin throw goes on as it was, marked", async 
   assert.match(fenced.failures[0]?.failure.stack ?? "", /index\.js:3:/);
 });
 
-Deno.test("team and uuid cannot be changed, dates become text, odd returns are failures", async () => {
+Deno.test("team and uuid cannot be changed, dates become text, odd returns are failures [5.errors]", async () => {
   await using fenced = fence([{
     source: `exports.processEvent = (event) => {
       switch (event.properties.number) {

@@ -42,7 +42,7 @@ async function stream(fenced: TestFence, enough: () => boolean): Promise<unknown
 const times = <T>(values: readonly T[]) =>
   new Map([...Map.groupBy(values, (value) => value)].map(([value, all]) => [value, all.length]));
 
-Deno.test("a new version is ready before the old one is torn down; each event meets one of them [5.setup-reload]", async () => {
+Deno.test("a new version is ready before the old one is torn down; each event meets one of them [5.setup]", async () => {
   await using fenced = fence([{ source: marking(1) }], QUIET);
   await fenced.run([pluginEvent(0)]);
   const [old] = fenced.hosts.hosts;

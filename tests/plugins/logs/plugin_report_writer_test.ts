@@ -64,7 +64,7 @@ async function reportsOn() {
   };
 }
 
-Deno.test("the last failure is kept, a setup clears it, and no updated_at moves", async () => {
+Deno.test("the last failure is kept, a setup clears it, and no updated_at moves [5.process-error]", async () => {
   await using test = await reportsOn();
   const { reports, one, other } = test;
   const before = await test.updatedAts();

@@ -84,7 +84,7 @@ async function otherOrganization(database: Database, accessLevel: number): Promi
   return (await createProject(database, id, "Other")).teamId;
 }
 
-Deno.test("enabled configs of permitted organizations, in their order", async () => {
+Deno.test("enabled configs of permitted organizations, in their order [5.selection]", async () => {
   await using test = await registryOn();
   const { database, registry, teamId } = test;
   const second = await installPlugin(database, { name: "Two", source: SOURCE, teamId, order: 2 });

@@ -1,0 +1,2 @@
+export const metrics = { odd: 'average' }
+export const processEvent = (event) => event

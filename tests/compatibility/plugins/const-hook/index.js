@@ -1,0 +1,4 @@
+const processEvent = (event) => {
+    event.properties.found = true
+    return event
+}

@@ -1,0 +1,3 @@
+export default {
+    processEvent: (event) => ({ ...event, properties: { ...event.properties, by: 'default' } }),
+}

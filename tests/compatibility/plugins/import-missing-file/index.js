@@ -1,0 +1,2 @@
+import { a } from './missing'
+export const processEvent = (event) => a(event)

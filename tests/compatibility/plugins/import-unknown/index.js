@@ -1,0 +1,2 @@
+import _ from 'lodash'
+export const processEvent = (event) => _.identity(event)

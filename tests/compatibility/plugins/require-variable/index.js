@@ -1,0 +1,3 @@
+const name = undefined
+require(name)
+module.exports = { processEvent: (event) => event }
