@@ -46,14 +46,9 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
-<<<<<<< HEAD
 import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
 import { sayStatus, watchServer } from "./server_watch.ts";
-=======
 import { watchPlugins } from "./server_plugin_watch.ts";
-import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
-import { watchServer } from "./server_watch.ts";
->>>>>>> main
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
@@ -164,13 +159,9 @@ async function start(
       inbox,
       metrics,
       geoip,
-<<<<<<< HEAD
-      observer,
-      tap,
-=======
       secrets,
       observer,
->>>>>>> main
+      tap,
     },
     started,
   );
@@ -201,17 +192,6 @@ async function start(
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-<<<<<<< HEAD
-  const pipeline = createPipeline(config, storage, outbox, actions, {
-    parking,
-    teams,
-    chains,
-    deliveries: targets,
-    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
-    observer,
-    tap,
-  });
-=======
   const pipeline = createPipeline(
     config,
     storage,
@@ -226,9 +206,9 @@ async function start(
       deliveries: targets,
       jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
       observer,
+      tap,
     },
   );
->>>>>>> main
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -290,24 +270,21 @@ async function start(
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
-<<<<<<< HEAD
   const identity = {
     serverId: presence.id,
     address: http.address,
     startedAt: new Date().toISOString(),
   };
   sayStatus(identity, watch, database, started);
-=======
   const console = await openConsole(config, storage, {
     pipeline,
     hosts,
     sources,
-    health: () => health.report(),
+    health: () => watch.health.report(),
     jobs,
     notifications,
     observers: observer,
   }, started);
->>>>>>> main
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
   const staleness = new Staleness(

@@ -276,11 +276,12 @@ export class Pipeline {
       return null;
     }
     try {
-      const { definitions, actions } = this.#parts;
+      const { definitions, actions, deliveries } = this.#parts;
       const prepared = prepareEvent(event, {
         claim: decoded.claim,
         team,
         marks,
+        deferredTo: deliveries.deferredTo(event.team_id),
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
@@ -292,7 +293,7 @@ export class Pipeline {
           code: "PDK_ROW_REFUSED" as const,
         };
       };
-      const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
+      const outgoing = deliveries.isWanted(event.team_id, prepared.name)
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
       return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };

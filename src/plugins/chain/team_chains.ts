@@ -44,20 +44,14 @@ export interface ChainObserver {
 }
 
 export class TeamChains implements PluginChains {
-<<<<<<< HEAD
+  readonly #observer: ChainObserver;
   readonly #tap: EventTap | undefined;
   #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
 
   /** @param tap shows events before and after each plugin, where somebody asks for that */
-  constructor(tap?: EventTap) {
-    this.#tap = tap;
-=======
-  readonly #observer: ChainObserver;
-  #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
-
-  constructor(observer: ChainObserver) {
+  constructor(observer: ChainObserver, tap?: EventTap) {
     this.#observer = observer;
->>>>>>> main
+    this.#tap = tap;
   }
 
   /** Replaces all chains; batches that are on their way finish on the ones they began with. */
@@ -83,13 +77,10 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-<<<<<<< HEAD
       if (!link.host.mayProcessEvents()) continue;
-      if (this.#tap?.isOpen) await passTapped(link, events, teamId, this.#tap);
-      else await pass(link, events);
-=======
-      if (link.host.mayProcessEvents()) await pass(link, events, this.#observer);
->>>>>>> main
+      const through = () => pass(link, events, this.#observer);
+      if (this.#tap?.isOpen) await tapped({ link, events, teamId, tap: this.#tap }, through);
+      else await through();
     }
     return events.map(({ text, changed, succeeded, failed }, index) => ({
       json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
@@ -121,12 +112,15 @@ async function pass(
   });
 }
 
-/** The same, shown to whoever asked for it. */
-async function passTapped(
-  link: ChainLink,
-  events: readonly Passing[],
-  teamId: number,
-  tap: EventTap,
+/** Shows events before and after a plugin to whoever asked for it. */
+async function tapped(
+  { link, events, teamId, tap }: {
+    readonly link: ChainLink;
+    readonly events: readonly Passing[];
+    readonly teamId: number;
+    readonly tap: EventTap;
+  },
+  through: () => Promise<void>,
 ): Promise<void> {
   const { label } = link;
   const plugin = label.slice(0, label.lastIndexOf(" ("));
@@ -134,7 +128,7 @@ async function passTapped(
   const before = left.map(({ text }) => text as Uint8Array);
   const given = before.map((text) => JSON.parse(asText(text)));
   tap.pass({ name: `before ${label}`, plugin }, teamId, given);
-  await pass(link, events);
+  await through();
   const outcomes = left.map((event, index) => {
     if (event.text === null) return "dropped";
     if (event.failed.at(-1) === label) return "failed";

@@ -4,11 +4,8 @@ import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
-<<<<<<< HEAD
 import type { EventTap } from "../../telemetry/event_tap.ts";
-=======
 import { PluginActivity } from "../activity/plugin_activity.ts";
->>>>>>> main
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
@@ -41,13 +38,9 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
-<<<<<<< HEAD
-  readonly #chains: TeamChains;
-=======
   /** What they did to events lately. */
   readonly activity = new PluginActivity();
-  readonly #chains = new TeamChains(this.activity);
->>>>>>> main
+  readonly #chains: TeamChains;
   readonly #succession = new Succession();
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
@@ -63,7 +56,7 @@ export class PluginHosts {
   constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#chains = new TeamChains(parts.tap);
+    this.#chains = new TeamChains(this.activity, parts.tap);
     this.#starts = pLimit(options.startsAtOnce);
     this.#checks = setInterval(() => this.#check(performance.now()), CHECK_MS);
   }
