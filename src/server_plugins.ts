@@ -129,7 +129,8 @@ export async function startPlugins(
       isolation: config.PLUGIN_ISOLATION,
     },
   );
-  const reloader: Reloader = new Reloader(async () => {
+  const restrict = async () => hosts.restrict(await registry.inForce());
+  const reloader: Reloader = new Reloader(restrict, async () => {
     const specs = await registry.load();
     await breakers.sync(specs);
     // Before the plugins are in force, so that not one event is stored that they are not told of.
