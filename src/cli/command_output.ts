@@ -1,4 +1,8 @@
 /** What commands print, and where to. */
+import { printableLine } from "../printable.ts";
+import { SecretValues } from "../telemetry/secret_values.ts";
+
+export { printable, printableLine } from "../printable.ts";
 
 /** Where a command's words go. */
 export interface CommandOutput {
@@ -8,6 +12,8 @@ export interface CommandOutput {
   complain(text: string): void;
   /** Writes over the last line of standard error; only where that is a terminal. */
   readonly redraw?: (text: string) => void;
+  /** These values are not to be shown from here on. */
+  hide?(values: readonly string[]): void;
 }
 
 const encoder = new TextEncoder();
@@ -19,27 +25,6 @@ export const CONSOLE_OUTPUT: CommandOutput = {
     ? { redraw: (text: string) => void Deno.stderr.writeSync(encoder.encode(`\r\x1b[K${text}`)) }
     : {},
 };
-
-// Everything but tab and line feed; the C1 range is included as some terminals obey it.
-// deno-lint-ignore no-control-regex -- control characters are what it is about
-const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-
-/**
- * Text of events and plugins as it may be shown: a terminal obeys control characters, so that a
- * visitor's event name could rewrite what the operator reads.
- */
-export function printable(text: string): string {
-  return text.replace(
-    CONTROL,
-    (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
-  );
-}
-
-/** The same on one line, cut at `length`. */
-export function printableLine(text: string, length = Infinity): string {
-  const line = printable(text).replace(/\s*\n\s*/g, " ");
-  return line.length > length ? `${line.slice(0, length - 1)}…` : line;
-}
 
 /** Columns side by side under their names; the last is as long as it is. */
 export function columns(names: readonly string[], rows: readonly (readonly string[])[]): string {
@@ -61,4 +46,16 @@ export function asJson(value: unknown): string {
 /** `2021-10-28 12:00:00`, in UTC. */
 export function shownTime(time: Date): string {
   return time.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** The same output, able to hide what must not be shown. */
+export function hidingOutput(output: CommandOutput): CommandOutput {
+  const secrets = new SecretValues();
+  const { redraw } = output;
+  return {
+    print: (text) => output.print(secrets.mask(text)),
+    complain: (text) => output.complain(secrets.mask(text)),
+    ...redraw === undefined ? {} : { redraw },
+    hide: (values) => secrets.replace(values),
+  };
 }

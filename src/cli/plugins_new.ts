@@ -40,8 +40,8 @@ async function make(folder: string, options: NewOptions, output: CommandOutput):
 Test it:     paddock plugins test ${path}
 Install it:  paddock plugins install ${path}
 Enable it:   paddock plugins enable ${shown}
-What is saved in the folder is in force at once, if it lies below the server's BASE_DIR. To see
-what it does meanwhile:  paddock plugins watch ${shown}`);
+What is saved in the folder is in force at once, if it lies below the server's BASE_DIR. A server
+that is run with 'deno task dev' or PLUGIN_WATCH=print shows its log and what it makes of events.`);
 }
 
 /** `my-first_plugin` → `My first plugin`. */

@@ -23,6 +23,17 @@ export interface PluginRun {
   readonly failed: number;
 }
 
+/** A line for a plugin's log. */
+export interface LoggedLine {
+  readonly source: string;
+  readonly teamId: number;
+  readonly pluginId: number;
+  readonly pluginConfigId: number;
+  /** `LOG`, `ERROR`, … */
+  readonly type: string;
+  readonly message: string;
+}
+
 export interface Observer {
   /** A command of a store came to its end. @param tag bounded in number */
   queried(store: "postgres" | "redis", tag: string, ms: number, failed: boolean): void;
@@ -42,9 +53,7 @@ export interface Observer {
   /** Addresses were looked up for plugins. */
   located(addresses: number, ms: number): void;
   /** Lines for plugins' logs. */
-  logged(
-    line: { readonly source: string; readonly teamId: number; readonly pluginId: number },
-  ): void;
+  logged(line: LoggedLine): void;
   /** By how much a timer was late. */
   lagged(ms: number): void;
 }

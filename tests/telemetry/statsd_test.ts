@@ -29,7 +29,14 @@ Deno.test("names, tags and values are those that dashboards know", async () => {
   statsd.pluginRan({ ...RUN, task: "exportEvents", failed: 0 });
   statsd.pluginRan({ ...RUN, task: "job", job: "remind me", failed: 1 });
   statsd.pluginRan({ ...RUN, task: "runEveryMinute", failed: 1 });
-  statsd.logged({ source: "CONSOLE", teamId: 2, pluginId: 1 });
+  statsd.logged({
+    source: "CONSOLE",
+    teamId: 2,
+    pluginId: 1,
+    pluginConfigId: 1,
+    type: "LOG",
+    message: "a line",
+  });
   statsd.located(100, 3);
   statsd.lagged(7);
   statsd.stale();
