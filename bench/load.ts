@@ -86,9 +86,7 @@ async function run(): Promise<void> {
     teams: () => ({ ...one, teams, prefix: "teams" }),
   };
   console.log(`filling the table with ${PREFILLED_ROWS} rows`);
-  await bareInsertRate(database, PREFILLED_ROWS, mixes.known?.(0) as Mix);
-  const bare = await bareInsertRate(database, events, mixes.known?.(0) as Mix);
-  console.log(`bare inserts, 100 rows on 3 connections: ${Math.round(bare)} rows/s\n`);
+  await bareInsertRate(database, PREFILLED_ROWS, one);
   console.log(header());
   let serial = 0;
   for (const count of values.plugins.split(",").map(Number)) {
@@ -98,6 +96,8 @@ async function run(): Promise<void> {
       if (mix === undefined) throw new Error(`there is no mix '${name}'`);
       // Known visitors are known because they came before.
       await load({ ...mix, kind: "visits" }, Math.min(events, 4_000));
+      // Measured next to each, as a machine that does other things is not the same for long.
+      const bare = await bareInsertRate(database, events, one);
       const result = await load(mix, events);
       console.log(line(`${name}, ${count} plugins`, result, bare));
     }
@@ -160,13 +160,14 @@ function serverRun(count: number): ServerRun {
 }
 
 function header(): string {
-  return "mix                  events/s  ratio  statements  CPU µs/event: server  hosts  postgres  peak MB  start ms";
+  return "mix                  bare rows/s  events/s  ratio  statements  CPU µs/event: server  hosts  postgres  peak MB  start ms";
 }
 
 function line(name: string, result: LoadResult, bare: number): string {
   const micros = (seconds: number) => String(Math.round(seconds / events * 1e6));
   return [
     name.padEnd(20),
+    String(Math.round(bare)).padStart(11),
     String(Math.round(result.rate)).padStart(9),
     (result.rate / bare).toFixed(3).padStart(6),
     result.statements.toFixed(3).padStart(11),
