@@ -46,10 +46,11 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
+import { sayStatus, watchServer } from "./server_watch.ts";
 import { watchPlugins } from "./server_plugin_watch.ts";
-import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
-import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
+import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
 
 /** A running server. */
@@ -78,19 +79,28 @@ const PARTITION_CHECK_MS = 3_600_000;
 
 /**
  * Starts a server.
+ * @param secrets kept in step with the secrets in plugins' configs, so that the caller's log can mask
+ *   them as everything does that the server stores
  * @throws PaddockError when a store is away or a setting cannot be used; what was started is stopped
  */
-export async function startServer(config: Config): Promise<Server> {
+export async function startServer(
+  config: Config,
+  secrets: SecretValues = new SecretValues(),
+): Promise<Server> {
   const started = new StopStack();
   try {
-    return await start(config, started);
+    return await start(config, secrets, started);
   } catch (error) {
     await started.stopAll(10_000);
     throw error;
   }
 }
 
-async function start(config: Config, started: StopStack): Promise<Server> {
+async function start(
+  config: Config,
+  secrets: SecretValues,
+  started: StopStack,
+): Promise<Server> {
   const log = getLogger(["paddock", "server"]);
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
@@ -118,13 +128,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
+  const tap = await openTap(database, notifications, started);
   const presence = new ServerPresence(database, {
     id: randomUUID(),
     ttlMs: config.SCHEDULE_LOCK_TTL * 1000,
   });
   await presence.start();
   started.push("presence", () => presence.stop());
-  const jobs = openJobs(config, storage, started);
+  const jobs = openJobs(config, storage, secrets.mask, started);
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
@@ -141,7 +152,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
+    {
+      serverId: presence.id,
+      cursors,
+      jobs: jobs?.quota ?? null,
+      inbox,
+      metrics,
+      geoip,
+      secrets,
+      observer,
+      tap,
+    },
     started,
   );
   const { chains, targets } = hosts;
@@ -177,6 +198,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     outbox,
     kafka?.output ?? new EventRows(),
     actions,
+    secrets,
     {
       parking,
       teams,
@@ -184,6 +206,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
       deliveries: targets,
       jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
       observer,
+      tap,
     },
   );
 
@@ -220,7 +243,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
   }`;
 
-  const health = watchServer(config, telemetry, {
+  const watch = watchServer(config, telemetry, {
     database,
     pipeline,
     consumers,
@@ -242,16 +265,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () => health.report(),
+    health: () => watch.health.report(),
     metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const identity = {
+    serverId: presence.id,
+    address: http.address,
+    startedAt: new Date().toISOString(),
+  };
+  sayStatus(identity, watch, database, started);
   const console = await openConsole(config, storage, {
     pipeline,
     hosts,
     sources,
-    health: () => health.report(),
+    health: () => watch.health.report(),
     jobs,
     notifications,
     observers: observer,
@@ -298,6 +327,7 @@ function createPipeline(
   outbox: PostgresOutbox,
   output: EventOutput,
   actions: StartedActions,
+  secrets: SecretValues,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
@@ -306,7 +336,7 @@ function createPipeline(
     database,
     fold: foldPersons,
     newUuid: timeUuid,
-    deadLetters: new DeadLetters(),
+    deadLetters: new DeadLetters(secrets.mask),
     outbox,
     output,
     groupTypes: new GroupTypes(database),
