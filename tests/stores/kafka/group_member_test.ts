@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { PaddockError } from "../../../src/errors.ts";
+import type { PaddockError } from "../../../src/errors.ts";
 import type { KafkaConnection } from "../../../src/stores/kafka/connection.ts";
 import {
   GroupMember,
