@@ -9,13 +9,10 @@ import type { AddressInfo } from "node:net";
 import { Buffer } from "node:buffer";
 import { INBOX_CHANNEL, PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
 import { createTeam } from "../../src/stores/postgres/new_team.ts";
-import { createTestDatabase, type TestDatabase } from "../services/database.ts";
 import { eventually } from "../services/eventually.ts";
-import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 import { zipOf } from "../plugins/source/plugin_archives.ts";
-import { openBrowser, type TestBrowser } from "./browser.ts";
-
-const PICTURES = Deno.env.get("PADDOCK_SCREENSHOTS") ?? "dist/screenshots";
+import { openBrowser } from "./browser.ts";
+import { look, startScene } from "./scene.ts";
 
 /** Its name and what it prints try to become a part of the page. */
 const HOSTILE_NAME = "Enricher <img src=x onerror=alert(1)>";
@@ -62,60 +59,6 @@ async function startService() {
         server.closeAllConnections();
       }),
   };
-}
-
-interface Scene {
-  readonly server: ServerProcess;
-  readonly console: string;
-  readonly database: TestDatabase;
-  readonly apiKey: string;
-  /** Posts an event as a client library does. */
-  post(event: string, properties?: Record<string, unknown>): Promise<void>;
-}
-
-async function startScene(env: Record<string, string> = {}): Promise<Scene & AsyncDisposable> {
-  const database = await createTestDatabase();
-  const server = await startServerProcess({
-    DATABASE_URL: database.url,
-    REDIS_URL: "none",
-    CONSOLE_PORT: "0",
-    ...env,
-  });
-  const console = /the console is at (http:[^"\s]+)/.exec(server.output())?.[1];
-  const [team] = await database.database.query<{ api_token: string }>(
-    "SELECT api_token FROM posthog_team WHERE id = 1",
-  );
-  assert.ok(console !== undefined && team !== undefined, server.output());
-  return {
-    server,
-    console,
-    database,
-    apiKey: team.api_token,
-    async post(event, properties = {}) {
-      const body = JSON.stringify({
-        api_key: team.api_token,
-        event,
-        distinct_id: "ann@example.com",
-        properties,
-        $set: { email: "ann@example.com" },
-      });
-      const response = await fetch(`${server.address}/e/`, { method: "POST", body });
-      assert.equal(response.status, 200, await response.text());
-    },
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      await database[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Looks a page over: its picture, and what axe says of it. */
-async function look({ page, accessibilityProblems }: TestBrowser, name: string): Promise<void> {
-  assert.deepEqual(await accessibilityProblems(), [], name);
-  await Deno.mkdir(PICTURES, { recursive: true });
-  await page.evaluate("scrollTo(0, 0)");
-  const picture = await page.screenshot({ path: `${PICTURES}/${name}.png` });
-  assert.ok(picture.byteLength > 5_000, "it is not an empty page");
 }
 
 Deno.test("a plugin is installed, configured, granted a host and watched; a dead letter is replayed", async () => {
