@@ -21,4 +21,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=6s --start-period=20s \
   CMD ["deno", "run", "--quiet", "--frozen", "-P=server", "main.ts", "--healthcheck"]
 # The image's tini reaps the processes that plugins ran in, and hands signals on.
-ENTRYPOINT ["/tini", "--", "deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=8", "main.ts"]
+ENTRYPOINT ["/tini", "--", "deno", "run", "--quiet", "--frozen", "-P=server", "--v8-flags=--max-semi-space-size=32", "main.ts"]

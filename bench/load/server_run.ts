@@ -103,7 +103,7 @@ async function startServer(run: ServerRun): Promise<RunningServer> {
   const started = performance.now();
   const server = new Deno.Command(Deno.execPath(), {
     // As the task `start` has it.
-    args: ["run", "--quiet", "-P=server", "--v8-flags=--max-semi-space-size=8", MAIN],
+    args: ["run", "--quiet", "-P=server", "--v8-flags=--max-semi-space-size=32", MAIN],
     env: {
       DATABASE_URL: run.databaseUrl,
       REDIS_URL: run.redisUrl,
