@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
-import { startServer } from "../server.ts";
+import { type Server, startServer } from "../server.ts";
 
 /** How long a server that did nothing may take to stop. */
 const STALE_STOP_MS = 60_000;
@@ -31,7 +31,7 @@ export async function serve(config: Config): Promise<number> {
   try {
     const server = await startServer(config);
     hurry = () => server.hurry();
-    if (server.firstProject !== null) announce(server.firstProject.apiToken, server.address);
+    if (server.firstProject !== null) announce(server.firstProject.apiToken, server);
     const idleMs = await Promise.race([stopped.promise, server.stale]);
     if (typeof idleMs === "number") {
       log.error`nothing was done for ${
@@ -48,7 +48,11 @@ export async function serve(config: Config): Promise<number> {
 }
 
 /** The one thing a new user has to know, on standard output. */
-function announce(apiToken: string, address: string): void {
+function announce(
+  apiToken: string,
+  { address, console: page }: Pick<Server, "address" | "console">,
+): void {
+  if (page !== null) console.log(`The console: ${page}`);
   console.log(`A first project was made. Its API key: ${apiToken}
 Post an event to it:
   curl ${address}/e/ -d '{"api_key":"${apiToken}","event":"hello","distinct_id":"me"}'`);

@@ -8,6 +8,9 @@ import { look, type Scene, startScene } from "./scene.ts";
 
 const TOKEN = "a-token-of-enough-characters";
 
+/** Texts of strangers, each of which would become a part of the page if it were HTML. */
+const HOSTILE = "<img src=x onerror=alert(1)><b>bold</b><script>alert(2)</script>";
+
 /** Something on every page. */
 async function fill({ database, post }: Scene): Promise<void> {
   await using commands = await createTestCommands({ DATABASE_URL: database.url });
@@ -17,15 +20,16 @@ async function fill({ database, post }: Scene): Promise<void> {
     zipOf({
       "plugin.json": JSON.stringify({
         name: "Tagger",
-        description: "Puts a tag on every event.",
+        description: `Puts a tag on every event. ${HOSTILE}`,
         config: [
-          { key: "tag", name: "Tag", type: "string", required: true },
+          { key: "tag", name: `Tag ${HOSTILE}`, type: "string", required: true },
           { key: "rules", name: "Rules", type: "json" },
           { key: "list", name: "List of words", type: "attachment" },
         ],
         permissions: { net: ["a-host-with-a-rather-long-name.service.example.com:443"] },
       }),
       "index.js": `exports.processEvent = (event, { config }) => {
+        console.log(${JSON.stringify(HOSTILE)});
         console.log("a line without a space to break it at: " + "x".repeat(200));
         event.properties = { ...event.properties, tag: config.tag };
         return event;
@@ -44,11 +48,13 @@ async function fill({ database, post }: Scene): Promise<void> {
     step: "decode",
     pluginConfigId: null,
     code: "PDK_EVENT_INVALID",
-    reason: "no distinct id",
+    reason: `no distinct id ${HOSTILE}`,
     attempts: 1,
     payload: `{"event":"unreadable"}`,
   }]);
-  for (let event = 0; event < 3; event++) await post("seen", { long: "word".repeat(60) });
+  for (let event = 0; event < 3; event++) {
+    await post(`seen ${HOSTILE}`, { long: "word".repeat(60), [HOSTILE]: HOSTILE });
+  }
 }
 
 Deno.test("every page can be read on a phone, in the dark", async () => {
@@ -56,6 +62,7 @@ Deno.test("every page can be read on a phone, in the dark", async () => {
   await fill(scene);
   await using browser = await openBrowser({ width: 390, height: 844, dark: true });
   const { page, complaints } = browser;
+  page.on("dialog", (dialog) => complaints.push(`a script ran: ${dialog.message()}`));
   await page.goto(scene.console);
   await page.getByLabel("Token").waitFor();
   await look(browser, "phone-sign-in");
@@ -80,6 +87,7 @@ Deno.test("every page can be read on a phone, in the dark", async () => {
       "[document.documentElement.scrollWidth, innerWidth]",
     );
     assert.ok(wide <= seen, `${path} is ${wide} wide, ${seen} are seen`);
+    assert.equal(await page.locator("main :is(img, b, script)").count(), 0, "texts are texts");
     await look(browser, `phone-${path.replace("/", "-")}`);
   }
   assert.equal(
@@ -92,6 +100,10 @@ Deno.test("every page can be read on a phone, in the dark", async () => {
   await look(browser, "phone-light");
   await page.reload();
   await page.getByRole("button", { name: /^Colours: light/ }).waitFor();
+  await page.goto(`${scene.console}/#/events`);
+  await page.locator("details.row summary").first().click();
+  await page.getByText(`"${HOSTILE}"`).first().waitFor();
+  assert.equal(await page.locator("main :is(img, b, script)").count(), 0);
   assert.deepEqual(complaints, []);
 });
 
@@ -136,9 +148,11 @@ Deno.test("all of it can be done by keyboard", async () => {
   await page.getByRole("dialog").waitFor();
   await keyboard.press("Escape");
   await page.getByRole("dialog").waitFor({ state: "detached" });
+  await page.getByRole("link", { name: "Tagger" }).waitFor();
   await tabTo(/^Tagger$/);
   await keyboard.press("Enter");
   await page.getByRole("heading", { name: "Tagger" }).waitFor();
+  await page.getByRole("button", { name: /^Grant a-host/ }).waitFor();
   await tabTo(/^Grant a-host/);
   await keyboard.press("Enter");
   await page.getByRole("button", { name: /^Revoke a-host/ }).waitFor();
