@@ -26,7 +26,7 @@ import { migrate } from "./stores/migrations/migrate.ts";
 import { GroupTypes } from "./stores/postgres/group_types.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import { EventRows } from "./stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "./stores/postgres/events/event_store.ts";
+import { type EventOutput, PostgresEventStore } from "./stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "./stores/postgres/event_seen_partitions.ts";
 import { createFirstProject, type Project } from "./stores/postgres/first_project.ts";
 import { INBOX_CHANNEL, PostgresInbox } from "./stores/postgres/inbox/inbox.ts";
@@ -39,16 +39,18 @@ import { ServerPresence } from "./stores/postgres/servers.ts";
 import { RequestedJobs } from "./jobs/requested_jobs.ts";
 import { PluginMetrics } from "./plugins/metrics/plugin_metrics.ts";
 import { startActions, type StartedActions } from "./server_actions.ts";
+import { startKafka } from "./server_kafka.ts";
 import { startDeliveries } from "./server_deliveries.ts";
 import { openJobs, prepareJobs, startJobs } from "./server_jobs.ts";
 import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
+import { sayStatus, watchServer } from "./server_watch.ts";
 import { watchPlugins } from "./server_plugin_watch.ts";
-import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
-import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
+import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
 
 /** A running server. */
@@ -77,19 +79,28 @@ const PARTITION_CHECK_MS = 3_600_000;
 
 /**
  * Starts a server.
+ * @param secrets kept in step with the secrets in plugins' configs, so that the caller's log can mask
+ *   them as everything does that the server stores
  * @throws PaddockError when a store is away or a setting cannot be used; what was started is stopped
  */
-export async function startServer(config: Config): Promise<Server> {
+export async function startServer(
+  config: Config,
+  secrets: SecretValues = new SecretValues(),
+): Promise<Server> {
   const started = new StopStack();
   try {
-    return await start(config, started);
+    return await start(config, secrets, started);
   } catch (error) {
     await started.stopAll(10_000);
     throw error;
   }
 }
 
-async function start(config: Config, started: StopStack): Promise<Server> {
+async function start(
+  config: Config,
+  secrets: SecretValues,
+  started: StopStack,
+): Promise<Server> {
   const log = getLogger(["paddock", "server"]);
   const began = performance.now();
   log.info(`Paddock ${VERSION} starts`);
@@ -117,17 +128,23 @@ async function start(config: Config, started: StopStack): Promise<Server> {
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
+  const tap = await openTap(database, notifications, started);
   const presence = new ServerPresence(database, {
     id: randomUUID(),
     ttlMs: config.SCHEDULE_LOCK_TTL * 1000,
   });
   await presence.start();
   started.push("presence", () => presence.stop());
-  const jobs = openJobs(config, storage, started);
+  const jobs = openJobs(config, storage, secrets.mask, started);
   if (jobs !== null) await prepareJobs(config, jobs);
   const cursors = new DeliveryCursors(database, presence.id);
   const postgresInbox = new PostgresInbox(database);
-  const inbox = new GroupCommitInbox(postgresInbox, () => queue.notify());
+  const kafka = await startKafka(config, {
+    database,
+    serverId: presence.id,
+    tooLarge: postgresInbox,
+  }, started);
+  const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
@@ -135,7 +152,17 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     config,
     storage,
     notifications,
-    { serverId: presence.id, cursors, jobs: jobs?.quota ?? null, inbox, metrics, geoip, observer },
+    {
+      serverId: presence.id,
+      cursors,
+      jobs: jobs?.quota ?? null,
+      inbox,
+      metrics,
+      geoip,
+      secrets,
+      observer,
+      tap,
+    },
     started,
   );
   const { chains, targets } = hosts;
@@ -165,14 +192,23 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
-  const pipeline = createPipeline(config, storage, outbox, actions, {
-    parking,
-    teams,
-    chains,
-    deliveries: targets,
-    jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
-    observer,
-  });
+  const pipeline = createPipeline(
+    config,
+    storage,
+    outbox,
+    kafka?.output ?? new EventRows(),
+    actions,
+    secrets,
+    {
+      parking,
+      teams,
+      chains,
+      deliveries: targets,
+      jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
+      observer,
+      tap,
+    },
+  );
 
   captureInternalMetrics(config, telemetry, { inbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
@@ -183,7 +219,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   );
   const eventsPerRow = EVENTS_PER_PARKED_ROW;
   const parked = new ParkedSource(parking, pipeline.lanes, { leaseTtlMs, eventsPerRow });
-  const sources: Source[] = [parked, queue];
+  const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
     const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
@@ -200,13 +236,14 @@ async function start(config: Config, started: StopStack): Promise<Server> {
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
+    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
     sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
   }`;
 
-  const health = watchServer(config, telemetry, {
+  const watch = watchServer(config, telemetry, {
     database,
     pipeline,
     consumers,
@@ -216,6 +253,7 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     deliverer,
     scheduler,
     geoip,
+    kafka,
   }, started);
   const http = new HttpServer({
     capture: new CaptureHandler({
@@ -227,16 +265,22 @@ async function start(config: Config, started: StopStack): Promise<Server> {
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () => health.report(),
+    health: () => watch.health.report(),
     metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const identity = {
+    serverId: presence.id,
+    address: http.address,
+    startedAt: new Date().toISOString(),
+  };
+  sayStatus(identity, watch, database, started);
   const console = await openConsole(config, storage, {
     pipeline,
     hosts,
     sources,
-    health: () => health.report(),
+    health: () => watch.health.report(),
     jobs,
     notifications,
     observers: observer,
@@ -255,7 +299,10 @@ async function start(config: Config, started: StopStack): Promise<Server> {
     address: http.address,
     console,
     firstProject,
-    hurry: () => hurry.abort(),
+    hurry: () => {
+      hurry.abort();
+      kafka?.waitAtMost(0);
+    },
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);
@@ -278,7 +325,9 @@ function createPipeline(
   config: Config,
   storage: Storage,
   outbox: PostgresOutbox,
+  output: EventOutput,
   actions: StartedActions,
+  secrets: SecretValues,
   parts: Omit<PipelineParts, "store" | "definitions" | "actions">,
 ): Pipeline {
   const { database } = storage;
@@ -287,9 +336,9 @@ function createPipeline(
     database,
     fold: foldPersons,
     newUuid: timeUuid,
-    deadLetters: new DeadLetters(),
+    deadLetters: new DeadLetters(secrets.mask),
     outbox,
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     actions: actions.rows,

@@ -19,6 +19,7 @@ import { Database } from "./stores/postgres/database.ts";
 import { StoredEvents } from "./stores/postgres/events/stored_events.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { ServerPresence } from "./stores/postgres/servers.ts";
+import type { Mask } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
 
 /** The job queue, as the configuration means it. */
@@ -32,6 +33,8 @@ export interface Jobs {
   readonly connectionString: string;
   /** Of the server before. */
   readonly legacySchema: string;
+  /** Hides what no reason of a failure may show. */
+  readonly mask: Mask;
 }
 
 const UPKEEP_MS = 5_000;
@@ -59,7 +62,12 @@ export function hasJobQueue(config: Config): boolean {
 }
 
 /** Opens the queue's database. Null where there is to be no queue. */
-export function openJobs(config: Config, storage: Storage, started: StopStack): Jobs | null {
+export function openJobs(
+  config: Config,
+  storage: Storage,
+  mask: Mask,
+  started: StopStack,
+): Jobs | null {
   if (!hasJobQueue(config)) return null;
   const connectionString = config.JOB_QUEUE_GRAPHILE_URL || storage.databaseUrl;
   let { database } = storage;
@@ -77,7 +85,7 @@ export function openJobs(config: Config, storage: Storage, started: StopStack): 
     plugin: { attempts: config.JOB_ATTEMPTS, firstWaitSeconds: config.JOB_RETRY_SECONDS },
     export: { attempts: config.EXPORT_ATTEMPTS, firstWaitSeconds: config.EXPORT_RETRY_SECONDS },
   };
-  const queue = new JobQueue(database, policies);
+  const queue = new JobQueue(database, policies, mask);
   return {
     queue,
     quota: new JobQuota(queue, config.JOB_MAX_PER_CONFIG),
@@ -85,6 +93,7 @@ export function openJobs(config: Config, storage: Storage, started: StopStack): 
     database,
     connectionString,
     legacySchema: config.JOB_QUEUE_GRAPHILE_SCHEMA ?? "graphile_worker",
+    mask,
   };
 }
 
@@ -139,6 +148,7 @@ export function startJobs(
       concurrency: kind === "plugin" ? config.JOB_CONCURRENCY : EXPORTS_AT_ONCE,
       preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,
       pollMs: POLL_MS,
+      mask: jobs.mask,
     })
   );
   for (const runner of runners) runner.start();

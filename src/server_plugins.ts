@@ -22,11 +22,14 @@ import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
+import { storedSecrets } from "./plugins/registry/stored_secrets.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
+import type { SecretValues } from "./telemetry/secret_values.ts";
 import type { Inbox } from "./sources/inbox.ts";
+import type { EventTap } from "./telemetry/event_tap.ts";
 import type { Observer } from "./telemetry/observer.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
@@ -58,8 +61,12 @@ export interface PluginDeliveries {
   readonly metrics: PluginMetrics;
   /** Who knows where addresses are. */
   readonly geoip: Locator;
+  /** Kept in step with what configs hold. */
+  readonly secrets: SecretValues;
   /** Told of what plugins do. */
   readonly observer: Observer;
+  /** Shows passing events to whoever asks. */
+  readonly tap: EventTap;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -73,7 +80,12 @@ export async function startPlugins(
   const { database, redisUrl } = storage;
   const log = getLogger(["paddock", "plugins"]);
   const instanceId = randomUUID();
-  const pluginLog = new PluginLogWriter(database, instanceId, deliveries.observer);
+  const pluginLog = new PluginLogWriter(
+    database,
+    instanceId,
+    deliveries.observer,
+    deliveries.secrets.mask,
+  );
   started.push("plugin logs", () => pluginLog.close());
   const reports = new PluginReportWriter(
     database,
@@ -82,6 +94,7 @@ export async function startPlugins(
       // To this server as well.
       notifications.publish(RELOAD_CHANNEL, "").catch(() => reloader.request());
     },
+    deliveries.secrets.mask,
   );
   started.push("plugin states", () => reports.close());
   const cache = redisUrl === null
@@ -98,7 +111,7 @@ export async function startPlugins(
       ),
   );
   started.push("plugin breakers", () => breakers.close());
-  const refusals = new EgressRefusals(database);
+  const refusals = new EgressRefusals(database, deliveries.secrets.mask);
   started.push("plugin refusals", () => refusals.close());
   const egress = new EgressGateway((refusal) => hosts.refused(refusal));
   started.push("egress gateway", () => egress.stop());
@@ -117,6 +130,7 @@ export async function startPlugins(
     egress,
     refusals,
     observer: deliveries.observer,
+    tap: deliveries.tap,
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
@@ -130,6 +144,7 @@ export async function startPlugins(
     },
   );
   const reloader: Reloader = new Reloader(async () => {
+    deliveries.secrets.replace(await storedSecrets(database));
     const specs = await registry.load();
     await breakers.sync(specs);
     // Before the plugins are in force, so that not one event is stored that they are not told of.

@@ -1,10 +1,13 @@
 import { fileURLToPath } from "node:url";
 import type { Database } from "../../src/stores/postgres/database.ts";
+import { statementsOf } from "./statements.ts";
 import { cpuSeconds, memoryMb } from "./process_usage.ts";
 
 export interface ServerRun {
   readonly database: Database;
+  /** With the role of the server's own, by which its statements are told from the bench's. */
   readonly databaseUrl: string;
+  readonly role: string;
   readonly redisUrl: string;
   readonly postgresPid: number;
   readonly baseDir: string;
@@ -17,6 +20,8 @@ export interface LoadResult {
   readonly rate: number;
   /** CPU seconds of the whole run. */
   readonly cpu: { readonly server: number; readonly hosts: number; readonly postgres: number };
+  /** Statements that the server sent for each event, those of its start and of its polling too. */
+  readonly statements: number;
   readonly peakMb: number;
   /** From the process's start until it takes events. */
   readonly startMs: number;
@@ -27,6 +32,7 @@ const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 /** Starts the server, waits until every event is stored, and stops it. */
 export async function measureServer(run: ServerRun): Promise<LoadResult> {
   const before = await storedRows(run.database);
+  const statementsBefore = await statementsOf(run.database, run.role);
   const postgresBefore = await cpuSeconds(run.postgresPid);
   const server = await startServer(run);
   const first = await waitForRows(run.database, before + 1);
@@ -38,7 +44,9 @@ export async function measureServer(run: ServerRun): Promise<LoadResult> {
   const { peak: peakMb } = await memoryMb(server.pid);
   const postgresAfter = await cpuSeconds(run.postgresPid);
   await server.stop();
+  const statements = await statementsOf(run.database, run.role) - statementsBefore;
   return {
+    statements: statements / run.events,
     rate: run.events / (Math.max(last, end) - first) * 1000,
     cpu: {
       server: usage.self,

@@ -1,5 +1,6 @@
 /** What commands print, and where to. */
 import { printableLine } from "../printable.ts";
+import { SecretValues } from "../telemetry/secret_values.ts";
 
 export { printable, printableLine } from "../printable.ts";
 
@@ -11,6 +12,8 @@ export interface CommandOutput {
   complain(text: string): void;
   /** Writes over the last line of standard error; only where that is a terminal. */
   readonly redraw?: (text: string) => void;
+  /** These values are not to be shown from here on. */
+  hide?(values: readonly string[]): void;
 }
 
 const encoder = new TextEncoder();
@@ -43,4 +46,16 @@ export function asJson(value: unknown): string {
 /** `2021-10-28 12:00:00`, in UTC. */
 export function shownTime(time: Date): string {
   return time.toISOString().slice(0, 19).replace("T", " ");
+}
+
+/** The same output, able to hide what must not be shown. */
+export function hidingOutput(output: CommandOutput): CommandOutput {
+  const secrets = new SecretValues();
+  const { redraw } = output;
+  return {
+    print: (text) => output.print(secrets.mask(text)),
+    complain: (text) => output.complain(secrets.mask(text)),
+    ...redraw === undefined ? {} : { redraw },
+    hide: (values) => secrets.replace(values),
+  };
 }

@@ -2,6 +2,7 @@
 import { type Config, type Environment, loadConfig } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { RELOAD_CHANNEL } from "../plugins/registry/reloader.ts";
+import { storedSecrets } from "../plugins/registry/stored_secrets.ts";
 import { openStorage } from "../storage.ts";
 import { migrate } from "../stores/migrations/migrate.ts";
 import type { Database } from "../stores/postgres/database.ts";
@@ -34,6 +35,7 @@ export function sessionsOf(environment: Environment, output: CommandOutput): Run
       // A command may well come before the first start of a server.
       const { createdPosthogTables } = await migrate(storage.database);
       if (createdPosthogTables) await createFirstProject(storage.database);
+      output.hide?.(await storedSecrets(storage.database));
       await work({
         config,
         database: storage.database,

@@ -5,7 +5,7 @@
 import { Command, CommanderError } from "commander";
 import type { Environment } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
-import { type CommandOutput, CONSOLE_OUTPUT } from "./command_output.ts";
+import { type CommandOutput, CONSOLE_OUTPUT, hidingOutput } from "./command_output.ts";
 import { sessionsOf } from "./command_session.ts";
 import { addCompletionCommands } from "./completion.ts";
 import { addDeadLetterCommands } from "./dead_letters.ts";
@@ -13,7 +13,10 @@ import { addEventCommands } from "./events.ts";
 import { addForgetCommand } from "./forget.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addPluginCommands } from "./plugins.ts";
+import { addStatusCommand } from "./status.ts";
+import { addTapCommand } from "./tap.ts";
 import { addTeamCommands } from "./teams.ts";
+import { addTopCommand } from "./top.ts";
 
 /**
  * Runs one sub-command on the stores that the environment names.
@@ -23,8 +26,9 @@ import { addTeamCommands } from "./teams.ts";
 export async function runCommand(
   argv: readonly string[],
   environment: Environment,
-  output: CommandOutput = CONSOLE_OUTPUT,
+  console: CommandOutput = CONSOLE_OUTPUT,
 ): Promise<number> {
+  const output = hidingOutput(console);
   try {
     await createProgram(environment, output).parseAsync(argv, { from: "user" });
     return 0;
@@ -52,6 +56,9 @@ function createProgram(environment: Environment, output: CommandOutput): Command
   addTeamCommands(program, run);
   addDeadLetterCommands(program, run);
   addJobCommands(program, run);
+  addStatusCommand(program, run);
+  addTopCommand(program, run);
+  addTapCommand(program, run);
   addForgetCommand(program, run);
   addCompletionCommands(program, environment, run, output);
   return program;

@@ -1,6 +1,7 @@
 import { type Config, type Environment, loadConfig } from "../config/config.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { configureLogging } from "../telemetry/log.ts";
+import { SecretValues } from "../telemetry/secret_values.ts";
 import type { Sentry } from "../telemetry/sentry.ts";
 import { VERSION } from "../version.ts";
 import { modeOf, upgradesJobs } from "./command_line.ts";
@@ -38,13 +39,15 @@ async function run(argv: readonly string[], environment: Environment): Promise<n
   if (mode === "version") return 0;
   const config = loadConfig(environment);
   const reports = await openReports(config);
+  const secrets = new SecretValues();
   const flushLog = await configureLogging({
+    mask: secrets.mask,
     level: config.LOG_LEVEL,
     format: config.LOG_FORMAT,
     ...(reports === null ? {} : { also: reports }),
   });
   try {
-    return await runMode(mode, argv, config);
+    return await runMode(mode, argv, config, secrets);
   } finally {
     flushLog();
     await reports?.close();
@@ -66,6 +69,7 @@ async function runMode(
   mode: ReturnType<typeof modeOf>,
   argv: readonly string[],
   config: Config,
+  secrets: SecretValues,
 ): Promise<number> {
   if (mode === "healthcheck") {
     const { healthcheck } = await import("./healthcheck.ts");
@@ -80,5 +84,5 @@ async function runMode(
     return await idle();
   }
   const { serve } = await import("./serve.ts");
-  return await serve(config);
+  return await serve(config, secrets);
 }

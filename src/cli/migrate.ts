@@ -1,5 +1,6 @@
 import type { Config } from "../config/config.ts";
 import { JOB_SCHEMA, jobSchemaKind, migrateJobSchema, upgradeJobSchema } from "../jobs/schema.ts";
+import { migrateKafka } from "./migrate_kafka.ts";
 import { openStorage } from "../storage.ts";
 import { migrate } from "../stores/migrations/migrate.ts";
 import { Database } from "../stores/postgres/database.ts";
@@ -24,6 +25,7 @@ export async function migrateMode(config: Config, upgradesJobs: boolean): Promis
       }
     }
     console.log(`Paddock's tables: ${applied.length > 0 ? applied.join(", ") : "up to date"}.`);
+    if (config.KAFKA_ENABLED) await migrateKafka(config);
     if (!config.JOB_QUEUES.includes("graphile")) {
       console.log("Job queue: 'graphile' is not in JOB_QUEUES, nothing to migrate.");
       return 0;

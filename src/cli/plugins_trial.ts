@@ -63,6 +63,7 @@ async function test(
   for (const file of names) {
     const path = `${folder}/${FIXTURES}/${file}`;
     const fixture = parseFixture(await Deno.readTextFile(path), path);
+    hideSecrets(output, source, fixture.config);
     const began = performance.now();
     const found = failuresOf(fixture.expect, await runTrial(config, name, source, fixture));
     const took = `(${Math.round(performance.now() - began)} ms)`;
@@ -84,6 +85,7 @@ async function runOne(
 ): Promise<void> {
   const event = await readEvent(options.event);
   const { config, name, source } = await open(folder, environment);
+  hideSecrets(output, source, pairsOf(options.config));
   const fixture: Fixture = {
     config: pairsOf(options.config),
     attachments: {},
@@ -100,6 +102,12 @@ async function runOne(
   if (report.errors.length > 0) {
     throw new PaddockError("PDK_PLUGIN_FAILED", `'${name}' failed ${report.errors.length} times`);
   }
+}
+
+/** What is entered into a `secret` field is not shown, whatever the plugin does with it. */
+function hideSecrets(output: CommandOutput, { manifest }: LoadedSource, config: JsonObject): void {
+  const values = manifest.fields.filter(({ secret }) => secret).map(({ key }) => config[key]);
+  output.hide?.(values.filter((value) => typeof value === "string"));
 }
 
 /** What an event met, for a person to read. */

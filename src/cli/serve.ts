@@ -1,6 +1,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
 import { type Server, startServer } from "../server.ts";
+import type { SecretValues } from "../telemetry/secret_values.ts";
 
 /** How long a server that did nothing may take to stop. */
 const STALE_STOP_MS = 60_000;
@@ -8,8 +9,9 @@ const STALE_STOP_MS = 60_000;
 /**
  * Runs a server until a signal. Resolves with the exit code: 1 where it is to be started again, as
  * it did nothing for too long.
+ * @param secrets what the log is not to show; kept in step by the server
  */
-export async function serve(config: Config): Promise<number> {
+export async function serve(config: Config, secrets: SecretValues): Promise<number> {
   const log = getLogger(["paddock", "server"]);
   const stopped = Promise.withResolvers<void>();
   let signals = 0;
@@ -29,7 +31,7 @@ export async function serve(config: Config): Promise<number> {
   const names = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const name of names) Deno.addSignalListener(name, onSignal);
   try {
-    const server = await startServer(config);
+    const server = await startServer(config, secrets);
     hurry = () => server.hurry();
     if (server.firstProject !== null) announce(server.firstProject.apiToken, server);
     const idleMs = await Promise.race([stopped.promise, server.stale]);

@@ -110,3 +110,33 @@ function asciiText(text: string): string {
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
+
+/** Where `_` comes before `-`, `-` before digits, and `a` before `A` but after `0`. */
+const BY_KEY = new Intl.Collator("en");
+
+/**
+ * The elements as one text, `tag.class:key="value"…;…`, as ClickHouse's events have them. Its form is
+ * that of PostHog's plugin server 1.10.
+ */
+export function chainOfElements(elements: readonly Element[]): string {
+  return elements.map((element) => {
+    const { tag_name: tag = "", attr_class: classes = [], text, href, attr_id: id } = element;
+    const attributes: JsonObject = {
+      ...(text ? { text } : {}),
+      "nth-child": element.nth_child ?? 0,
+      "nth-of-type": element.nth_of_type ?? 0,
+      ...(href ? { href } : {}),
+      ...(id ? { attr_id: id } : {}),
+      ...element.attributes,
+    };
+    const pairs = Object.keys(attributes).sort(BY_KEY.compare).map((key) =>
+      `${quotesEscaped(key)}="${quotesEscaped(String(attributes[key] ?? ""))}"`
+    );
+    const names = classes.map((name) => `.${name.replaceAll('"', "")}`);
+    return `${tag}${names.join("")}:${pairs.join("")}`;
+  }).join(";");
+}
+
+function quotesEscaped(text: string): string {
+  return text.replaceAll('"', '\\"');
+}

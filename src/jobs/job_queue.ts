@@ -1,6 +1,7 @@
 /** Paddock's job queue: what is to be done later, kept in Postgres. */
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Database, Queryable } from "../stores/postgres/database.ts";
+import { type Mask, NO_MASK } from "../telemetry/secret_values.ts";
 import enqueueJobs from "./enqueue.sql" with { type: "text" };
 import { jobText, TASKS } from "./job_payload.ts";
 import type { JobPolicies } from "./job_settings.ts";
@@ -47,8 +48,14 @@ export class JobQueue implements JobSink {
   readonly #database: Database;
   readonly #policies: JobPolicies;
 
-  /** @param database that of the queue, migrated; see `migrateJobSchema` */
-  constructor(database: Database, policies: JobPolicies) {
+  readonly #mask: Mask;
+
+  /**
+   * @param database that of the queue, migrated; see `migrateJobSchema`
+   * @param mask hides what no reason of a failure may show
+   */
+  constructor(database: Database, policies: JobPolicies, mask: Mask = NO_MASK) {
+    this.#mask = mask;
     this.#database = database;
     this.#policies = policies;
   }
@@ -66,7 +73,7 @@ export class JobQueue implements JobSink {
         const ids = await this.add(tx, [job]);
         await tx.query("SELECT FROM paddock_jobs.permanently_fail_jobs($1::bigint[], $2)", [
           ids,
-          job.reason.slice(0, MAX_REASON),
+          this.#mask(job.reason).slice(0, MAX_REASON),
         ]);
       }
     });

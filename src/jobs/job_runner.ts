@@ -12,6 +12,7 @@ import { errorMessage } from "../errors.ts";
 import { Backoff } from "../pipeline/backoff.ts";
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
+import { type Mask, NO_MASK } from "../telemetry/secret_values.ts";
 import { createJobPool, type JobPool } from "./job_pool.ts";
 import type { JobVerdict } from "./job_verdict.ts";
 import { graphileLogger, JOB_SCHEMA } from "./schema.ts";
@@ -29,6 +30,8 @@ export interface JobRunnerOptions {
   /** Not behind a pooling proxy. */
   readonly preparedStatements: boolean;
   readonly pollMs: number;
+  /** Hides what no reason of a failure may show. */
+  readonly mask?: Mask;
 }
 
 /** Where it is kept which workers a server runs, so that others can free what they held. */
@@ -195,8 +198,10 @@ export class JobRunner {
 
   /** A job that failed is put back by us, with our waits, before graphile hears of the failure. */
   async #work({ job }: JobHelpers, run: () => Promise<JobVerdict>): Promise<void> {
-    const verdict = await run();
-    if (verdict.isDone) return;
+    const outcome = await run();
+    if (outcome.isDone) return;
+    const { mask = NO_MASK } = this.#options;
+    const verdict = { ...outcome, reason: mask(outcome.reason) };
     await this.#settle({ id: job.id, pool: job.locked_by ?? "", verdict });
     throw new Error(verdict.reason);
   }

@@ -2,10 +2,13 @@
 import { configure, getAnsiColorFormatter, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { lineText, valueText } from "./line_text.ts";
 import { Repeats } from "./repeats.ts";
+import { type Mask, NO_MASK } from "./secret_values.ts";
 
 export interface LogOptions {
   readonly level: "debug" | "info" | "log" | "warn" | "error" | "none";
   readonly format: "auto" | "pretty" | "json";
+  /** Hides what no line may show. */
+  readonly mask?: Mask;
   /** Told of every line that is written as well. */
   readonly also?: { write(record: LogRecord): void };
 }
@@ -25,12 +28,14 @@ const LEVELS: Record<LogOptions["level"], LogLevel | null> = {
  * @returns what writes how often lines came that were held back as repeats
  */
 export async function configureLogging(options: LogOptions): Promise<() => void> {
+  const { mask = NO_MASK } = options;
   const pretty = options.format === "pretty" ||
     options.format === "auto" && Deno.stderr.isTerminal();
   const format = pretty ? prettyLine() : jsonLine;
   const repeats = new Repeats((record) => {
-    console.error(format(record).trimEnd());
-    options.also?.write(record);
+    const shown = masked(record, mask);
+    console.error(format(shown).trimEnd());
+    options.also?.write(shown);
   });
   await configure({
     reset: true,
@@ -41,6 +46,22 @@ export async function configureLogging(options: LogOptions): Promise<() => void>
     ],
   });
   return () => repeats.flush();
+}
+
+/** The line with nothing in it that is to be hidden; values that have to do with that become texts. */
+function masked(record: LogRecord, mask: Mask): LogRecord {
+  const hidden = (value: unknown) => {
+    const text = valueText(value);
+    const shown = mask(text);
+    return shown === text ? value : shown;
+  };
+  return {
+    ...record,
+    message: record.message.map(hidden),
+    properties: Object.fromEntries(
+      Object.entries(record.properties).map(([key, value]) => [key, hidden(value)]),
+    ),
+  };
 }
 
 /** For people: what a line was given besides stands behind it. */

@@ -80,7 +80,10 @@ Deno.test("archives are installed; the same name again is an update that keeps c
   );
   await Deno.writeFile(
     `${baseDir}/p.tgz`,
-    await tgzOf({ "p/plugin.json": `{"name":"P"}`, "p/index.js": "2" }),
+    await tgzOf({
+      "p/plugin.json": `{"name":"P","publicJobs":{"Clear":{"all":{"type":"boolean"}}}}`,
+      "p/index.js": "2",
+    }),
   );
   await test.succeed("plugins", "install", `${baseDir}/p.zip`);
   await test.succeed("plugins", "enable", "p");
@@ -89,6 +92,9 @@ Deno.test("archives are installed; the same name again is an update that keeps c
     /^Updated 'P' \(plugin 1\)/,
   );
   assert.match(await test.succeed("plugins", "list"), /^1 +P +custom +team 1 +ok$/m);
+  assert.deepEqual(await test.database.query("SELECT public_jobs FROM posthog_plugin"), [
+    { public_jobs: { Clear: { all: { type: "boolean" } } } },
+  ]);
 });
 
 Deno.test("what cannot run is not installed, and the reason is said", async () => {

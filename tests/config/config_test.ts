@@ -8,7 +8,7 @@ Deno.test("nothing given: every setting has its default", () => {
   assert.equal(config.DATABASE_URL, "postgres://localhost:5432/posthog");
   assert.equal(config.PLUGINS_CELERY_QUEUE, "posthog-plugins");
   assert.equal(config.TASK_TIMEOUT, 30);
-  assert.equal(config.KAFKA_PRODUCER_MAX_QUEUE_SIZE, 20);
+  assert.equal(config.KAFKA_PRODUCER_MAX_QUEUE_SIZE, 1000);
   assert.equal(config.PISCINA_USE_ATOMICS, true);
   assert.equal(config.explicit.size, 0);
 });

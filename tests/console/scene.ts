@@ -4,8 +4,9 @@ import { createTestDatabase, type TestDatabase } from "../services/database.ts";
 import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 import type { TestBrowser } from "./browser.ts";
 
-/** `deno task docs:screenshots` makes those of the documentation. */
-const PICTURES = Deno.env.get("PADDOCK_SCREENSHOTS") ?? "dist/screenshots";
+const PICTURES = "dist/screenshots";
+/** Where `deno task docs:screenshots` wants those anew that are there already. */
+const DOCUMENTED = Deno.env.get("PADDOCK_SCREENSHOTS");
 
 export interface Scene extends AsyncDisposable {
   readonly server: ServerProcess;
@@ -61,6 +62,11 @@ export async function look(
   assert.deepEqual(await accessibilityProblems(), [], name);
   await Deno.mkdir(PICTURES, { recursive: true });
   await page.evaluate("scrollTo(0, 0)");
-  const picture = await page.screenshot({ path: `${PICTURES}/${name}.png` });
+  const path = `${PICTURES}/${name}.png`;
+  const picture = await page.screenshot({ path });
   assert.ok(picture.byteLength > 5_000, "it is not an empty page");
+  if (DOCUMENTED === undefined) return;
+  const shown = `${DOCUMENTED}/${name}.png`;
+  const isShown = await Deno.stat(shown).then(() => true, () => false);
+  if (isShown) await Deno.copyFile(path, shown);
 }

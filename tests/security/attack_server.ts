@@ -138,7 +138,7 @@ export async function runAttacks(
       await eventually(async () => {
         const stored = await countStored(database, [...round]);
         return stored === round.length * EVENTS;
-      }, 60_000);
+      }, 180_000);
     } catch (error) {
       const stuck = [];
       for (const [index, teamId] of round.entries()) {

@@ -53,7 +53,8 @@ export const GLOBALS: readonly string[] = [
 ];
 
 /** From every global and every kind of instance by keys, symbols, getters and prototypes. */
-export const WALK = `
+const walk = (setup: string, extra: string) => `
+  ${setup}
   const body = new Response("abc").body;
   const roots = [globalThis, meta, event, require, module, exports, console, posthog, body,
     body.getReader(), new Request("http://x/"), new Response("x"), new Blob(["x"]), new Event("x"),
@@ -62,8 +63,8 @@ export const WALK = `
     new TransformStream(), new WritableStream().getWriter(), new URL("http://x/?a=b").searchParams,
     Buffer.from("x"), new DOMException("x"), new URLPattern({}), new Intl.DateTimeFormat(),
     setTimeout(() => {}, 1), new File([], "x"), (async function* () {})(), require("url"),
-    require("node-fetch"), require("@posthog/plugin-scaffold"), require("buffer")];
-  const power = /^(op_|kill|exit|spawn|connect|listen|readSync|writeSync|createHttpClient|readFile|postMessage|Worker$|binding|dlopen)/;
+    require("node-fetch"), require("@posthog/plugin-scaffold"), require("buffer"), ${extra}];
+  const power = /^(op_|kill|exit|spawn|listen$|open$|readSync|writeSync|createHttpClient|postMessage|Worker$|binding|dlopen|TCP|Pipe$)/;
   const seen = new Set(), left = [...roots];
   while (left.length > 0) {
     const value = left.pop();
@@ -252,9 +253,24 @@ export const DEAD_ENDS: readonly (readonly [name: string, code: string])[] = [
     "the client of a request, by a getter on all objects",
     "let got; for (const k of ['body', 'method', 'headers', 'signal', 'window']) Object.defineProperty(Object.prototype, k, { configurable: true, get() { if (Object.hasOwn(this, 'client')) got = this }, set(value) { Object.defineProperty(this, k, { value, writable: true, enumerable: true, configurable: true }) } }); await fetch('http://127.0.0.1:9/').catch(() => {}); for (const k of ['body', 'method', 'headers', 'signal', 'window']) delete Object.prototype[k]; return got && 'the options of a request'",
   ],
+];
+
+/** Whatever can be reached is looked at, which takes a while. */
+export const WALKS: readonly (readonly [name: string, code: string])[] = [
   [
     "everything that can be reached, one by one",
-    WALK,
+    walk(
+      `const { createHash } = require("crypto"), { PassThrough } = require("stream");`,
+      `require("crypto"), require("stream"), createHash("md5"), new PassThrough()`,
+    ),
+  ],
+  [
+    "everything that can be reached from a library with sockets",
+    walk(
+      `const pg = require("pg"), client = new pg.Client({ host: "127.0.0.1", port: 9 });
+      client.connect().catch(() => {});`,
+      `pg, client, client.connection, client.connection.stream, new pg.Pool()`,
+    ),
   ],
 ];
 

@@ -1,6 +1,14 @@
 /** From inside a plugin, by every known road: nothing but computing and the granted hosts. */
 import { type Attack, testAttacks } from "./attack_server.ts";
-import { DEAD_ENDS, GLOBALS, IMPORT_SPELLINGS, IMPORTS, MODULES, ROADS } from "./attack_tables.ts";
+import {
+  DEAD_ENDS,
+  GLOBALS,
+  IMPORT_SPELLINGS,
+  IMPORTS,
+  MODULES,
+  ROADS,
+  WALKS,
+} from "./attack_tables.ts";
 
 const refused = (name: string, code: string): Attack => ({ name, code, expect: "refused" });
 
@@ -111,3 +119,9 @@ testAttacks("no road leads back to power", [
     expect: "harmless",
   },
 ], { atOnce: 20, env: { PLUGIN_IDLE_SECONDS: "2" } });
+
+testAttacks(
+  "nothing that can be reached has power",
+  WALKS.map(([name, code]): Attack => ({ name, code, expect: /^returned undefined$/ })),
+  { env: { TASK_TIMEOUT: "30", PLUGIN_HEAP_MB: "256" } },
+);

@@ -25,9 +25,9 @@ const SCHEMA = fileURLToPath(import.meta.resolve("../../src/stores/clickhouse/ev
 export async function startClickHouse(options: ClickHouseOptions): Promise<Service> {
   const { directory, port = freePort(), tls } = options;
   const packages = await chdbPackages();
-  await Deno.mkdir(`${directory}/schemas`, { recursive: true });
-  await Deno.copyFile(SCHEMA, `${directory}/schemas/events.proto`);
-  await Deno.writeTextFile(`${directory}/config.xml`, config(`${directory}/schemas/`));
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.copyFile(SCHEMA, `${directory}/events.proto`);
+  await Deno.writeTextFile(`${directory}/config.xml`, CONFIG);
   const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const logFile = `${directory}/clickhouse.log`;
   return await startService({
@@ -45,7 +45,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Servi
         ...["run", "--quiet", "--no-config", "--no-lock", "--allow-all", FRONT],
         JSON.stringify({ packages, port, data: `${directory}/data`, tls }),
       ],
-      // The engine reads its config.xml from where it is started.
+      // The engine looks for its configuration, and for schemas, where it is started.
       cwd: directory,
       stdin: "null",
       stdout: "null",
@@ -75,10 +75,8 @@ async function chdbPackages(): Promise<string> {
   return folder;
 }
 
-/** What comes through Kafka is to be seen soon, not after the 7.5 s of the default. */
-const config = (schemas: string) =>
-  `<clickhouse>
-  <format_schema_path>${schemas}</format_schema_path>
-  <profiles><default><stream_flush_interval_ms>300</stream_flush_interval_ms></default></profiles>
+/** Topics are read side by side, as a server does, and not in turns. */
+const CONFIG = `<clickhouse>
+  <background_message_broker_schedule_pool_size>32</background_message_broker_schedule_pool_size>
 </clickhouse>
 `;

@@ -2,6 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
+import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
 import type { EgressRefusal } from "./egress_gateway.ts";
 
 const FLUSH_MS = 1_000;
@@ -50,8 +51,14 @@ export class EgressRefusals {
   /** Since the start of this server. */
   total = 0;
 
-  /** @param database null counts in this process alone */
-  constructor(database: Queryable | null) {
+  readonly #mask: Mask;
+
+  /**
+   * @param database null counts in this process alone
+   * @param mask hides what no host's name may show
+   */
+  constructor(database: Queryable | null, mask: Mask = NO_MASK) {
+    this.#mask = mask;
     this.#database = database;
     if (database !== null) this.#timer = setInterval(() => this.flush(), FLUSH_MS);
   }
@@ -61,12 +68,17 @@ export class EgressRefusals {
     this.total++;
     // What a plugin asked for may be any text, and ends in logs and in a command to copy.
     if (!/^[\w.:[\]-]{1,255}$/.test(host)) return null;
-    const target = port > 0 ? `${host}:${port}` : host;
+    const target = this.#mask(port > 0 ? `${host}:${port}` : host);
     const key = JSON.stringify([pluginId, target]);
     const note = this.#notes.get(key);
     if (note !== undefined) note.count++;
     else if (this.#notes.size < MAX_HOSTS) {
-      this.#notes.set(key, { pluginId, host: target, reason: reason.slice(0, 500), count: 1 });
+      this.#notes.set(key, {
+        pluginId,
+        host: target,
+        reason: this.#mask(reason).slice(0, 500),
+        count: 1,
+      });
     }
     const now = performance.now();
     const saidAt = this.#saidAt.get(key);

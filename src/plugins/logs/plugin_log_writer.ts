@@ -6,6 +6,7 @@ import { timeUuid } from "../../events/uuid.ts";
 import { textArray } from "../../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
 import type { PluginLog, PluginLogEntry } from "../types.ts";
 
 interface Line extends PluginLogEntry {
@@ -47,8 +48,19 @@ export class PluginLogWriter implements PluginLog {
   #dropped = 0;
   #flushing: Promise<void> | null = null;
 
-  /** @param instanceId uuid of this run of the server */
-  constructor(database: Queryable, instanceId: string, observer: Observer = NOBODY) {
+  readonly #mask: Mask;
+
+  /**
+   * @param instanceId uuid of this run of the server
+   * @param mask hides what no line may show
+   */
+  constructor(
+    database: Queryable,
+    instanceId: string,
+    observer: Observer = NOBODY,
+    mask: Mask = NO_MASK,
+  ) {
+    this.#mask = mask;
     this.#observer = observer;
     this.#database = database;
     this.#instanceId = instanceId;
@@ -56,9 +68,11 @@ export class PluginLogWriter implements PluginLog {
   }
 
   write(entry: PluginLogEntry): void {
-    const message = entry.message.length > MAX_MESSAGE
-      ? entry.message.slice(0, MAX_MESSAGE - CUT.length) + CUT
-      : entry.message;
+    // Before it is cut: half of a secret would not be recognised.
+    const whole = this.#mask(entry.message);
+    const message = whole.length > MAX_MESSAGE
+      ? whole.slice(0, MAX_MESSAGE - CUT.length) + CUT
+      : whole;
     if (this.#lines >= MAX_LINES || this.#length + message.length > MAX_LENGTH) {
       this.#dropped++;
       return;

@@ -4,6 +4,7 @@ import { errorMessage } from "../../errors.ts";
 import { storableJsonText } from "../../events/storable_text.ts";
 import { jsonbArray } from "../../stores/postgres/binary_arrays.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
+import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
 import type { SetupFailures } from "../../stores/postgres/setup_failures.ts";
 import type {
   DeclaredMetrics,
@@ -60,12 +61,19 @@ export class PluginReportWriter implements PluginReports {
   #recovered = new Set<number>();
   #flushing: Promise<void> | null = null;
 
-  /** @param onDisabled called after a config was disabled, so that the plugins are loaded again */
+  readonly #mask: Mask;
+
+  /**
+   * @param onDisabled called after a config was disabled, so that the plugins are loaded again
+   * @param mask hides what no error may show
+   */
   constructor(
     database: Queryable,
     failures: Pick<SetupFailures, "note" | "forget">,
     onDisabled: () => void,
+    mask: Mask = NO_MASK,
   ) {
+    this.#mask = mask;
     this.#database = database;
     this.#failures = failures;
     this.#onDisabled = onDisabled;
@@ -118,7 +126,9 @@ export class PluginReportWriter implements PluginReports {
         const sorted = [...errors].toSorted(([one], [other]) => one - other);
         await this.#database.query(SET_ERRORS, [
           sorted.map(([id]) => id),
-          jsonbArray(sorted.map(([, error]) => error === null ? null : failureText(error))),
+          jsonbArray(
+            sorted.map(([, error]) => error === null ? null : failureText(error, this.#mask)),
+          ),
         ]);
       }
       if (capabilities.size > 0) {
@@ -171,7 +181,14 @@ interface GivenUpConfig {
 }
 
 /** As jsonb takes it, whatever the plugin threw: what is too large or cannot be written is left out. */
-function failureText({ message, time, name, stack, event }: PluginFailure): string {
+function failureText(
+  { message, time, name, stack, event }: PluginFailure,
+  mask: Mask,
+): string {
+  // Errors come out of the fence, so that a text may be anything. Masked before it is cut: half of a
+  // secret would not be recognised.
+  const shortened = (text: unknown) =>
+    typeof text === "string" ? mask(text).slice(0, MAX_TEXT) : undefined;
   const short = {
     message: shortened(message) ?? "an error without a message",
     time,
@@ -179,15 +196,10 @@ function failureText({ message, time, name, stack, event }: PluginFailure): stri
     stack: shortened(stack),
   };
   try {
-    const text = storableJsonText({ ...short, event });
+    const text = mask(storableJsonText({ ...short, event }));
     if (text.length <= MAX_EVENT) return text;
   } catch {
     // An event that is too deep.
   }
   return storableJsonText(short);
-}
-
-/** Errors come out of the fence, so that a text may be anything. */
-function shortened(text: unknown): string | undefined {
-  return typeof text === "string" ? text.slice(0, MAX_TEXT) : undefined;
 }

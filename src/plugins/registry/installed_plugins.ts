@@ -65,14 +65,14 @@ const PLUGIN_COLUMNS = `id, name, description, organization_id AS "organizationI
 const INSERT_PLUGIN = `
 INSERT INTO posthog_plugin (
   organization_id, plugin_type, is_global, is_preinstalled, name, description, url, config_schema,
-  archive, tag, capabilities, from_json, from_web, created_at, updated_at
-) VALUES ($1, $2, false, false, $3, $4, $5, $6, $7, $8, '{}', false, false, now(), now())
+  archive, tag, public_jobs, capabilities, from_json, from_web, created_at, updated_at
+) VALUES ($1, $2, false, false, $3, $4, $5, $6, $7, $8, $9, '{}', false, false, now(), now())
 RETURNING id`;
 
 const UPDATE_PLUGIN = `
 UPDATE posthog_plugin
 SET plugin_type = $2, description = $3, url = $4, config_schema = $5, archive = $6, tag = $7,
-  source = NULL, latest_tag = NULL, error = NULL, updated_at = now()
+  public_jobs = $8, source = NULL, latest_tag = NULL, error = NULL, updated_at = now()
 WHERE id = $1`;
 
 const SELECT_CONFIGS = `
@@ -286,6 +286,7 @@ function codeColumns(manifest: PluginManifest, place: PluginPlace): unknown[] {
     storableJsonText(manifest.configSchema),
     place.type === "local" ? null : place.archive,
     place.type === "repository" ? place.tag?.slice(0, MAX_TAG) ?? null : null,
+    manifest.publicJobs === null ? null : storableJsonText(manifest.publicJobs),
   ];
 }
 

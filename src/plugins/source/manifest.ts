@@ -26,6 +26,8 @@ export interface PluginManifest {
   readonly configSchema: unknown;
   /** The versions of PostHog that it says it works with, as a range; or null. */
   readonly posthogVersion: string | null;
+  /** Jobs that a person may start, by name, with what their payload looks like; or null. */
+  readonly publicJobs: JsonObject | null;
   /** Hosts that it asks for; asking grants nothing. */
   readonly net: readonly string[];
   /** Processes that it can live with at most, as one that counts in memory needs one; or null. */
@@ -58,6 +60,7 @@ export function parseManifest(text: string, digest: string): PluginManifest {
     fields,
     configSchema: json.config ?? [],
     posthogVersion: textOrNull(json.posthogVersion)?.trim() || null,
+    publicJobs: publicJobsOf(json.publicJobs, refuse),
     net: netOf(json.permissions, fields, refuse),
     workers: workersOf(json.workers, refuse),
   };
@@ -89,6 +92,15 @@ function fieldOf(key: string, field: JsonObject): ConfigField {
     secret: field.secret === true,
     choices: Array.isArray(field.choices) ? field.choices.map(String) : null,
   };
+}
+
+function publicJobsOf(
+  jobs: unknown,
+  refuse: (reason: string) => PaddockError,
+): JsonObject | null {
+  if (jobs === undefined || jobs === null) return null;
+  if (!isObject(jobs)) throw refuse("'publicJobs' is not an object");
+  return jobs;
 }
 
 function workersOf(workers: unknown, refuse: (reason: string) => PaddockError): number | null {

@@ -1,5 +1,6 @@
 import type { DeadLetter } from "../../events/dead_letter.ts";
 import { storableText } from "../../events/storable_text.ts";
+import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
 import { textArray } from "./binary_arrays.ts";
 import type { Queryable } from "./database.ts";
 
@@ -67,12 +68,19 @@ SELECT id FROM counted WHERE total <= $12 OR place = 1 ORDER BY id`;
 
 /** The table of what could not be stored. */
 export class DeadLetters {
+  readonly #mask: Mask;
+
+  /** @param mask hides what no letter may show; what it hid is not there for a replay either */
+  constructor(mask: Mask = NO_MASK) {
+    this.#mask = mask;
+  }
+
   /** Appends within the caller's transaction. */
   async append(tx: Queryable, letters: readonly DeadLetter[]): Promise<void> {
     const texts = (column: (letter: DeadLetter) => string | null, length = Infinity) =>
       textArray(letters.map((letter) => {
         const value = column(letter);
-        return value === null ? null : storableText(value.slice(0, length));
+        return value === null ? null : storableText(this.#mask(value).slice(0, length));
       }));
     // A team id that is no int4 is a reason for a dead letter, so it must not refuse one.
     const integer = (value: number | null) =>

@@ -145,6 +145,32 @@ for (const store of ["redis", "postgres", "memory"] as const) {
     assert.equal(answers[5], 1);
   });
 
+  Deno.test(`${store}: keys and values with control characters are keys and values`, async () => {
+    await using test = await apiOn(store);
+    const [one] = test.ids;
+    const key = "a\r\nDEL *\u001b[2J\u007f\u0085\u2028 'x' \"y\" $1 @plugin/1/2/b";
+    const answers = await test.call(
+      [one, "cache.set", key, "v\r\n\u001b\u0000"],
+      [one, "cache.get", key],
+      [one, "cache.get", "a", "another"],
+      [one, "cache.set", "nul\u0000", 1],
+      [one, "cache.get", "nul\u0000"],
+      [one, "cache.lpush", `${key} list`, ["1\r\n2", ""]],
+      [one, "cache.lrange", `${key} list`, 0, -1],
+      [one, "cache.incr", `${key}\t`],
+    );
+    assert.deepEqual(answers, [
+      null,
+      "v\r\n\u001b\u0000",
+      "another",
+      null,
+      1,
+      2,
+      ["", "1\r\n2"],
+      1,
+    ]);
+  });
+
   Deno.test(`${store}: lists`, async () => {
     await using test = await apiOn(store);
     const [one] = test.ids;
@@ -337,6 +363,32 @@ Deno.test("a call is refused alone: foreign config, unknown method, bad argument
     "the end is not a number",
   ]);
   assert.deepEqual([answers[0], answers[9]], [null, 1]);
+});
+
+Deno.test("values over the limit are refused alone, and what was there stays", async () => {
+  await using test = await apiOn("postgres");
+  const [one] = test.ids;
+  const large = "x".repeat(10 * 1024 * 1024 - 1);
+  const answers = await test.call(
+    [one, "storage.set", "k", "small"],
+    [one, "storage.set", "k", large],
+    [one, "storage.get", "k"],
+    [one, "cache.set", "k", large],
+    [one, "cache.get", "k", "nothing"],
+    [one, "cache.lpush", "l", [large, large]],
+    [one, "cache.llen", "l"],
+    [one, "storage.set", "k", large.slice(2)],
+  );
+  assert.deepEqual(answers, [
+    null,
+    { error: "a storage value has 10485761 characters; 10485760 are allowed" },
+    "small",
+    { error: "a cached value has 10485761 characters; 10485760 are allowed" },
+    "nothing",
+    { error: "a cached value has 20971518 characters; 10485760 are allowed" },
+    0,
+    null,
+  ]);
 });
 
 Deno.test("what comes out of the fence may have any shape: an answer for each, never a rejection", async () => {

@@ -15,6 +15,7 @@ Deno.test("a manifest as plugins have it", () => {
       ],
       permissions: { net: ["API.example.com:443", "{config.host}"] },
       posthogVersion: ">= 1.25.0",
+      publicJobs: { "Clear storage": {} },
       workers: 1,
     }),
     "plugin X",
@@ -25,6 +26,8 @@ Deno.test("a manifest as plugins have it", () => {
     ["kind", false],
   ]);
   assert.equal(manifest.workers, 1);
+  assert.deepEqual(manifest.publicJobs, { "Clear storage": {} });
+  assert.equal(parseManifest("{}", "plugin X").publicJobs, null);
   assert.equal(parseManifest("{}", "plugin X").workers, null);
   assert.deepEqual(manifest.net, ["api.example.com:443", "{config.host}"]);
 });
@@ -44,6 +47,7 @@ Deno.test("what is no manifest, or asks for what cannot be, is refused with the 
     [{ main: 5 }, /'main' is not a text/],
     [{ workers: 0 }, /'workers' is not a whole number from 1/],
     [{ workers: "2" }, /'workers' is not a whole number from 1/],
+    [{ publicJobs: ["a"] }, /'publicJobs' is not an object/],
     [{ permissions: "all" }, /'permissions' is not an object/],
     [{ permissions: { net: "a.com" } }, /'permissions.net' is not a list/],
     [{ permissions: { net: [5] } }, /is not a text/],

@@ -1,0 +1,125 @@
+/** The part of the composition root that is about Kafka. */
+import { clickHouseOptions } from "./config/clickhouse_options.ts";
+import type { Config } from "./config/config.ts";
+import { kafkaConnection } from "./config/kafka_connection.ts";
+import { timeUuid } from "./events/uuid.ts";
+import type { Inbox } from "./sources/inbox.ts";
+import { KafkaInbox } from "./sources/kafka/kafka_inbox.ts";
+import { KafkaSource } from "./sources/kafka/kafka_source.ts";
+import type { Source } from "./sources/source.ts";
+import type { StopStack } from "./stop_stack.ts";
+import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
+import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
+import { GroupMember } from "./stores/kafka/group_member.ts";
+import { refusedMessageLetter } from "./stores/kafka/messages/dead_letter_message.ts";
+import type { OutputMessage } from "./stores/kafka/messages/output_message.ts";
+import { KafkaProducer } from "./stores/kafka/producer.ts";
+import { KafkaRelay } from "./stores/kafka/relay.ts";
+import type { Database } from "./stores/postgres/database.ts";
+import { DeadLetters } from "./stores/postgres/dead_letters.ts";
+import type { EventOutput } from "./stores/postgres/events/event_store.ts";
+import { KafkaOutbox } from "./stores/postgres/kafka_outbox/kafka_outbox.ts";
+import { VERSION } from "./version.ts";
+
+/** What a server in Kafka mode does through Kafka. */
+export interface KafkaParts {
+  readonly source: Source;
+  /** For events that arrive otherwise, and for those that plugins capture. */
+  readonly inbox: Inbox;
+  readonly output: EventOutput;
+  /** For lines of plugins' logs. */
+  readonly post: (message: OutputMessage) => void;
+  /** Why nothing is stored in Kafka now, or null. */
+  readonly unavailable: string | null;
+  /** The same of ClickHouse. */
+  readonly clickhouse: { readonly unavailable: string | null };
+  /** From now on brokers that are away are waited for so long at most. */
+  waitAtMost(ms: number): void;
+}
+
+export interface KafkaNeeds {
+  readonly database: Database;
+  readonly serverId: string;
+  /** For events that are larger than Kafka takes. */
+  readonly tooLarge: Inbox;
+}
+
+const CLICKHOUSE_LOOK_MS = 10_000;
+const RELAY_POLL_MS = 200;
+/** Partitions are held back for so long at a rebalance; the brokers allow a minute. */
+const LONGEST_DRAIN_MS = 20_000;
+const BUFFER = { maxBuffered: 2_000, maxBufferedBytes: 16 * 1024 * 1024 };
+
+/** Null where Kafka is not asked for. What is started is put on `started`. */
+export async function startKafka(
+  config: Config,
+  needs: KafkaNeeds,
+  started: StopStack,
+): Promise<KafkaParts | null> {
+  if (!config.KAFKA_ENABLED) return null;
+  const { database, serverId, tooLarge } = needs;
+  const connection = kafkaConnection(config, `plugin-server-v${VERSION}-${serverId}`);
+  const prefix = config.KAFKA_PREFIX ?? "";
+  const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
+  const producer = (name: string, waits: boolean) => {
+    const made = new KafkaProducer({
+      connection,
+      prefix,
+      maxMessages: config.KAFKA_PRODUCER_MAX_QUEUE_SIZE,
+      maxBytes: config.KAFKA_MAX_MESSAGE_BATCH_SIZE,
+      flushMs: config.KAFKA_FLUSH_FREQUENCY_MS,
+      waits,
+    });
+    started.push(`kafka ${name}`, () => made.close(waits ? 0 : patience));
+    return made;
+  };
+  // One for each purpose: a topic that is missing holds up nothing but what goes there.
+  const logs = producer("plugin logs", false);
+  const accepted = producer("accepted events", false);
+  const relayed = producer("people", false);
+  const events = producer("events", true);
+  const sender = (through: KafkaProducer) => async (messages: readonly OutputMessage[]) =>
+    (await through.send(messages)).map(({ message, reason }) =>
+      refusedMessageLetter(message, reason)
+    );
+  const outbox = new KafkaOutbox({ database, deadLetters: new DeadLetters(), serverId });
+  const relay = new KafkaRelay(outbox, sender(relayed), { pollMs: RELAY_POLL_MS });
+  relay.start();
+  started.push("kafka relay", () => relay.stop());
+  const clickhouse = new ClickHouse(await clickHouseOptions(config));
+  started.push("clickhouse", () => clickhouse.close());
+  const watch = new ClickHouseWatch(clickhouse);
+  watch.start(CLICKHOUSE_LOOK_MS);
+  started.push("clickhouse watch", () => watch.stop());
+  const topic = config.KAFKA_CONSUMPTION_TOPIC ?? "";
+  const sessionMs = config.KAFKA_SESSION_SECONDS * 1000;
+  return {
+    source: new KafkaSource(
+      (told) =>
+        new GroupMember({
+          connection,
+          topic: prefix + topic,
+          groupId: config.KAFKA_CONSUMER_GROUP ?? "",
+          startAt: config.KAFKA_START_AT,
+          sessionMs,
+          heartbeatMs: sessionMs / 10,
+        }, told),
+      { topic: prefix + topic, drainMs: Math.min(sessionMs * 0.6, LONGEST_DRAIN_MS), ...BUFFER },
+    ),
+    inbox: new KafkaInbox(topic, (messages) => accepted.send(messages), tooLarge),
+    output: new KafkaEventOutput({
+      outbox,
+      newUuid: timeUuid,
+      send: sender(events),
+      onOrdered: () => relay.notify(),
+      onSent: (id, letters) => relay.sent(id, letters),
+    }),
+    post: (message) => logs.post(message),
+    get unavailable() {
+      return events.unavailable ?? relayed.unavailable ?? accepted.unavailable ?? relay.unavailable;
+    },
+    clickhouse: watch,
+    waitAtMost: (ms) => events.waitAtMost(ms),
+  };
+}
