@@ -5,7 +5,8 @@ import { celeryItem } from "./load/events.ts";
 
 const items = Array.from(
   { length: 100 },
-  (_, index) => celeryItem(index, { teams: [1], visitors: 50, prefix: "bench" }),
+  (_, index) =>
+    celeryItem(index, { teams: [1], visitors: 50, prefix: "bench", kind: "visits", run: 0 }),
 );
 
 Deno.bench("parse 100 Celery messages", () => {

@@ -1,12 +1,15 @@
 /**
- * The load bench: 20,000 events as an existing deployment queues them, through the real server, into
+ * The load bench: 40,000 events as an existing deployment queues them, through the real server, into
  * a table that is not empty. The figure that counts is the ratio to what this machine takes by bare
  * inserts, as machines differ.
  *
- *   deno task bench:load [--events=20000] [--plugins=0,1,3] [--mixes=known,new,teams]
- *                        [--idle=100] [--growth=10]
+ *   deno task bench:load [--events=40000] [--warm=10000] [--plugins=0,1,3]
+ *                        [--mixes=known,new,identify,teams] [--idle=100] [--growth=10]
  *
- * `idle` is how many single events are timed with nothing else to do; `growth` is over how many
+ * The first `warm` events are stored before the measuring begins: what counts is what a server does
+ * that runs for longer than a second. Mixes: `known` visitors; `new`: three of ten events are the first of their visitor; `identify`: one of
+ * ten is an `$identify` or `$create_alias`, two of ten `$set` something new; `teams`: known visitors
+ * of 50 teams. `idle` is how many single events are timed with nothing else to do; `growth` is over how many
  * rounds of events the server's memory is watched. 0 leaves either out.
  */
 import { parseArgs } from "node:util";
@@ -19,6 +22,7 @@ import { startPostgres } from "../tests/services/postgres.ts";
 import { startRedis } from "../tests/services/redis.ts";
 import { bareInsertRate } from "./load/bare_inserts.ts";
 import { celeryItem, type Mix } from "./load/events.ts";
+import { COUNTING_SETTINGS, createCountedRole } from "./load/statements.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
 import {
   type LoadResult,
@@ -29,24 +33,31 @@ import {
 } from "./load/server_run.ts";
 
 const QUEUE = "posthog-plugins";
+const ROLE = "counted";
 const PREFILLED_ROWS = 100_000;
 const TEAMS = 50;
 
 const { values } = parseArgs({
   options: {
-    events: { type: "string", default: "20000" },
+    events: { type: "string", default: "40000" },
+    warm: { type: "string", default: "10000" },
     plugins: { type: "string", default: "0,1,3" },
-    mixes: { type: "string", default: "known,new,teams" },
+    mixes: { type: "string", default: "known,new,identify,teams" },
     idle: { type: "string", default: "100" },
     growth: { type: "string", default: "10" },
   },
 });
 const events = Number(values.events);
+const warmUp = Number(values.warm);
 const directory = await Deno.makeTempDir({ prefix: "paddock-bench-" });
 await Deno.chmod(directory, 0o755);
 await installServices();
 // Durable: fsync is on, as it is where it matters.
-const postgres = await startPostgres({ directory: `${directory}/postgres`, durable: true });
+const postgres = await startPostgres({
+  directory: `${directory}/postgres`,
+  durable: true,
+  settings: COUNTING_SETTINGS,
+});
 const redisServer = await startRedis({ directory: `${directory}/redis` });
 const database = new Database({ connectionString: postgres.url, max: 5, applicationName: "bench" });
 const redis = new Redis(redisServer.url);
@@ -61,6 +72,7 @@ try {
 }
 
 async function run(): Promise<void> {
+  await createCountedRole(database, ROLE);
   await migrate(database);
   const project = await createFirstProject(database);
   if (project === null) throw new Error("the bench's database was not empty");
@@ -68,16 +80,16 @@ async function run(): Promise<void> {
   for (let team = 1; team < TEAMS; team++) {
     teams.push((await createProject(database, project.organizationId, `Team ${team}`)).teamId);
   }
-  const one = { teams: teams.slice(0, 1), visitors: 2_000 };
+  const visits = { teams: teams.slice(0, 1), visitors: 2_000, prefix: "known", run: 0 };
+  const one: Mix = { ...visits, kind: "visits" };
   const mixes: Record<string, (run: number) => Mix> = {
-    known: () => ({ ...one, prefix: "known" }),
-    new: (run) => ({ ...one, prefix: `new ${run}` }),
-    teams: () => ({ teams, visitors: 2_000, prefix: "teams" }),
+    known: () => one,
+    new: (run) => ({ ...visits, kind: "newcomers", run }),
+    identify: (run) => ({ ...visits, kind: "changes", run }),
+    teams: () => ({ ...one, teams, prefix: "teams" }),
   };
   console.log(`filling the table with ${PREFILLED_ROWS} rows`);
-  await bareInsertRate(database, PREFILLED_ROWS, mixes.known?.(0) as Mix);
-  const bare = await bareInsertRate(database, events, mixes.known?.(0) as Mix);
-  console.log(`bare inserts, 100 rows on 3 connections: ${Math.round(bare)} rows/s\n`);
+  await bareInsertRate(database, PREFILLED_ROWS, one);
   console.log(header());
   let serial = 0;
   for (const count of values.plugins.split(",").map(Number)) {
@@ -85,9 +97,9 @@ async function run(): Promise<void> {
     for (const name of values.mixes.split(",")) {
       const mix = mixes[name]?.(++serial);
       if (mix === undefined) throw new Error(`there is no mix '${name}'`);
-      // Known visitors are known because they came before.
-      if (name !== "new") await load(mix, Math.min(events, 4_000));
-      const result = await load(mix, events);
+      // Measured next to each, as a machine that does other things is not the same for long.
+      const bare = await bareInsertRate(database, events, one);
+      const result = await load(mix);
       console.log(line(`${name}, ${count} plugins`, result, bare));
     }
     await idle(Number(values.idle), one, count);
@@ -96,7 +108,7 @@ async function run(): Promise<void> {
 }
 
 /** One event at a time, with nothing else to do. */
-async function idle(samples: number, mix: Omit<Mix, "prefix">, plugins: number): Promise<void> {
+async function idle(samples: number, mix: Mix, plugins: number): Promise<void> {
   if (samples <= 0) return;
   const prefix = `idle ${plugins}`;
   const delays = await measureIdle(
@@ -111,9 +123,9 @@ async function idle(samples: number, mix: Omit<Mix, "prefix">, plugins: number):
 }
 
 /** The server's memory over many rounds of events. */
-async function growth(rounds: number, mix: Omit<Mix, "prefix">): Promise<void> {
+async function growth(rounds: number, mix: Mix): Promise<void> {
   if (rounds <= 0) return;
-  const fill = () => fillQueue({ ...mix, prefix: "known" }, events);
+  const fill = () => fillQueue(mix, events);
   const memory = await measureGrowth(serverRun(events), rounds, fill);
   console.log(
     `resident MB after each of ${rounds} × ${events} events: ${memory.map(Math.round).join(" ")}`,
@@ -121,9 +133,11 @@ async function growth(rounds: number, mix: Omit<Mix, "prefix">): Promise<void> {
 }
 
 /** Fills the queue, then runs the real server until every event is a row. */
-async function load(mix: Mix, count: number): Promise<LoadResult> {
-  await fillQueue(mix, count);
-  return await measureServer(serverRun(count));
+async function load(mix: Mix): Promise<LoadResult> {
+  // Known visitors are known because they came before.
+  await fillQueue({ ...mix, kind: "visits" }, warmUp);
+  await fillQueue(mix, events);
+  return await measureServer(serverRun(events), warmUp);
 }
 
 async function fillQueue(mix: Mix, count: number): Promise<void> {
@@ -139,7 +153,8 @@ async function fillQueue(mix: Mix, count: number): Promise<void> {
 function serverRun(count: number): ServerRun {
   return {
     database,
-    databaseUrl: postgres.url,
+    databaseUrl: postgres.url.replace("postgres@", `${ROLE}@`),
+    role: ROLE,
     redisUrl: redisServer.url,
     postgresPid: postgres.pid,
     baseDir: directory,
@@ -148,15 +163,17 @@ function serverRun(count: number): ServerRun {
 }
 
 function header(): string {
-  return "mix                  events/s  ratio  CPU µs/event: server  hosts  postgres  peak MB  start ms";
+  return "mix                  bare rows/s  events/s  ratio  statements  CPU µs/event: server  hosts  postgres  peak MB  start ms";
 }
 
 function line(name: string, result: LoadResult, bare: number): string {
   const micros = (seconds: number) => String(Math.round(seconds / events * 1e6));
   return [
     name.padEnd(20),
+    String(Math.round(bare)).padStart(11),
     String(Math.round(result.rate)).padStart(9),
     (result.rate / bare).toFixed(3).padStart(6),
+    result.statements.toFixed(3).padStart(11),
     micros(result.cpu.server).padStart(21),
     micros(result.cpu.hosts).padStart(6),
     micros(result.cpu.postgres).padStart(9),

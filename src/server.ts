@@ -46,9 +46,9 @@ import { startGeoIp } from "./server_mmdb.ts";
 import { startRetention } from "./server_retention.ts";
 import { startScheduler } from "./server_scheduler.ts";
 import { startPlugins } from "./server_plugins.ts";
+import { captureInternalMetrics, openTap, startTelemetry } from "./server_telemetry.ts";
+import { sayStatus, watchServer } from "./server_watch.ts";
 import { watchPlugins } from "./server_plugin_watch.ts";
-import { captureInternalMetrics, startTelemetry } from "./server_telemetry.ts";
-import { watchServer } from "./server_watch.ts";
 import { startLivenessKeys } from "./stores/redis/liveness.ts";
 import { SecretValues } from "./telemetry/secret_values.ts";
 import { VERSION } from "./version.ts";
@@ -128,6 +128,7 @@ async function start(
 
   const notifications = new PostgresPubSub(database);
   started.push("notifications", () => notifications.close());
+  const tap = await openTap(database, notifications, started);
   const presence = new ServerPresence(database, {
     id: randomUUID(),
     ttlMs: config.SCHEDULE_LOCK_TTL * 1000,
@@ -160,6 +161,7 @@ async function start(
       geoip,
       secrets,
       observer,
+      tap,
     },
     started,
   );
@@ -204,6 +206,7 @@ async function start(
       deliveries: targets,
       jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
       observer,
+      tap,
     },
   );
 
@@ -240,7 +243,7 @@ async function start(
     sources.filter((source) => source !== parked).map(({ name }) => name).join(" and ")
   }`;
 
-  const health = watchServer(config, telemetry, {
+  const watch = watchServer(config, telemetry, {
     database,
     pipeline,
     consumers,
@@ -262,16 +265,22 @@ async function start(
         maxDecompressedBytes: config.HTTP_MAX_DECOMPRESSED_BYTES,
       },
     }),
-    health: () => health.report(),
+    health: () => watch.health.report(),
     metrics: () => telemetry.metrics.text(),
   }, { host: config.HTTP_HOST ?? "127.0.0.1", port: config.HTTP_PORT });
   started.push("http", () => http.close());
   log.info`events are accepted at ${http.address}`;
+  const identity = {
+    serverId: presence.id,
+    address: http.address,
+    startedAt: new Date().toISOString(),
+  };
+  sayStatus(identity, watch, database, started);
   const console = await openConsole(config, storage, {
     pipeline,
     hosts,
     sources,
-    health: () => health.report(),
+    health: () => watch.health.report(),
     jobs,
     notifications,
     observers: observer,

@@ -29,6 +29,7 @@ import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
 import type { SecretValues } from "./telemetry/secret_values.ts";
 import type { Inbox } from "./sources/inbox.ts";
+import type { EventTap } from "./telemetry/event_tap.ts";
 import type { Observer } from "./telemetry/observer.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
@@ -64,6 +65,8 @@ export interface PluginDeliveries {
   readonly secrets: SecretValues;
   /** Told of what plugins do. */
   readonly observer: Observer;
+  /** Shows passing events to whoever asks. */
+  readonly tap: EventTap;
 }
 
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
@@ -127,6 +130,7 @@ export async function startPlugins(
     egress,
     refusals,
     observer: deliveries.observer,
+    tap: deliveries.tap,
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
@@ -139,7 +143,8 @@ export async function startPlugins(
       isolation: config.PLUGIN_ISOLATION,
     },
   );
-  const reloader: Reloader = new Reloader(async () => {
+  const restrict = async () => hosts.restrict(await registry.inForce());
+  const reloader: Reloader = new Reloader(restrict, async () => {
     deliveries.secrets.replace(await storedSecrets(database));
     const specs = await registry.load();
     await breakers.sync(specs);

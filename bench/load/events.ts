@@ -11,6 +11,54 @@ export interface Mix {
   readonly visitors: number;
   /** In front of each distinct id: another prefix means other visitors. */
   readonly prefix: string;
+  /**
+   * `visits`: `$pageview`s alone. `newcomers`: three of ten events are the first of their visitor.
+   * `changes`: one of ten is an `$identify` or a `$create_alias`, two of ten `$set` something new.
+   */
+  readonly kind: "visits" | "newcomers" | "changes";
+  /** Another one in each run, so that newcomers are new. */
+  readonly run: number;
+}
+
+/** What one event is, besides what all have in common. */
+interface Visit {
+  readonly event: string;
+  readonly distinctId: string;
+  readonly properties: Record<string, unknown>;
+}
+
+/** The `index`th event of a mix. */
+function visit(index: number, mix: Mix): Visit {
+  const known = visitorId(index, mix);
+  const stranger = (serial: number) => `${mix.prefix}-${mix.run}-stranger-${serial}`;
+  const pageview = (distinctId: string, more = {}) => ({
+    event: "$pageview",
+    distinctId,
+    properties: { ...pageviewProperties(index), ...more },
+  });
+  if (mix.kind === "newcomers") return pageview(index % 10 < 3 ? stranger(index) : known);
+  if (mix.kind === "visits") return pageview(known);
+  switch (index % 20) {
+    case 0:
+      return pageview(stranger(index));
+    case 10:
+      // Whoever came ten events ago says who they are.
+      return {
+        event: "$identify",
+        distinctId: known,
+        properties: { ...pageviewProperties(index), $anon_distinct_id: stranger(index - 10) },
+      };
+    case 5:
+      return {
+        event: "$create_alias",
+        distinctId: known,
+        properties: { ...pageviewProperties(index), alias: stranger(index) },
+      };
+    default:
+      return index % 5 === 1
+        ? pageview(known, { $set: { plan: `plan ${index}` } })
+        : pageview(known);
+  }
 }
 
 /** The properties of the `index`th event. */
@@ -44,12 +92,12 @@ export function pageviewProperties(index: number): Record<string, unknown> {
 
 /** The `index`th event as an item of the plugin server's Celery queue (protocol 2). */
 export function celeryItem(index: number, mix: Mix): string {
-  const distinctId = visitorId(index, mix);
+  const { event, distinctId, properties } = visit(index, mix);
   const now = new Date(1_635_422_400_000 + index * 10).toISOString();
   const data = {
-    event: "$pageview",
+    event,
     distinct_id: distinctId,
-    properties: { ...pageviewProperties(index), distinct_id: distinctId },
+    properties: { ...properties, distinct_id: distinctId },
     timestamp: now,
   };
   const args = [distinctId, "127.0.0.1", "http://localhost", data, teamOf(index, mix), now, now];

@@ -5,6 +5,9 @@ export const COMMANDS: readonly string[] = [
   "teams",
   "dead-letters",
   "jobs",
+  "status",
+  "top",
+  "tap",
   "forget",
   "completion",
 ];

@@ -13,7 +13,10 @@ import { addEventCommands } from "./events.ts";
 import { addForgetCommand } from "./forget.ts";
 import { addJobCommands } from "./jobs.ts";
 import { addPluginCommands } from "./plugins.ts";
+import { addStatusCommand } from "./status.ts";
+import { addTapCommand } from "./tap.ts";
 import { addTeamCommands } from "./teams.ts";
+import { addTopCommand } from "./top.ts";
 
 /**
  * Runs one sub-command on the stores that the environment names.
@@ -53,6 +56,9 @@ function createProgram(environment: Environment, output: CommandOutput): Command
   addTeamCommands(program, run);
   addDeadLetterCommands(program, run);
   addJobCommands(program, run);
+  addStatusCommand(program, run);
+  addTopCommand(program, run);
+  addTapCommand(program, run);
   addForgetCommand(program, run);
   addCompletionCommands(program, environment, run, output);
   return program;

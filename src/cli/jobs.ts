@@ -15,7 +15,9 @@ interface ListOptions {
 
 export function addJobCommands(program: Command, run: RunInSession): void {
   const jobs = program.command("jobs")
-    .description("jobs of plugins, and batches of events that could not be exported");
+    .description(
+      "jobs of plugins, batches of events that could not be exported, and requests to hooks",
+    );
   jobs.command("list", { isDefault: true })
     .description("the oldest first, with how often each was tried and its last error")
     .option("-n, --number <count>", "how many", wholeNumber("--number", 1), 20)

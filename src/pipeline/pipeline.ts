@@ -5,6 +5,7 @@ import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { NOBODY, type Observer } from "../telemetry/observer.ts";
+import type { EventTap } from "../telemetry/event_tap.ts";
 import { type BatchTrace, here, traceBatch } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
@@ -44,6 +45,8 @@ export interface PipelineParts {
   /** Null where there is no job queue: jobs become dead letters then. */
   readonly jobs: JobIntake | null;
   readonly observer?: Observer;
+  /** Shows events as they come and as they leave. */
+  readonly tap?: EventTap;
   /** Where events of slow teams wait; null where they wait in memory. */
   readonly parking: ParkingPlace | null;
 }
@@ -233,12 +236,18 @@ export class Pipeline {
       return;
     }
     const place = here();
+    const { tap } = this.#parts;
+    if (tap?.isOpen) tap.pass({ name: "received" }, teamId, events.map(({ event }) => event));
     this.lanes.enter({
       teamId,
       events: events.map(({ event }) => event),
       raw: events.map(({ raw }) => raw),
       next: (results, offset) => {
         const items: WriteItem[] = [];
+        if (tap?.isOpen) {
+          const leaving = results.flatMap(({ event }) => event === null ? [] : [event]);
+          tap.pass({ name: "leaves" }, teamId, leaving);
+        }
         results.forEach((result, position) => {
           const decoded = events[offset + position] as Decoded;
           const done = () => inFlight.finish(decoded.index);
@@ -267,11 +276,12 @@ export class Pipeline {
       return null;
     }
     try {
-      const { definitions, actions } = this.#parts;
+      const { definitions, actions, deliveries } = this.#parts;
       const prepared = prepareEvent(event, {
         claim: decoded.claim,
         team,
         marks,
+        deferredTo: deliveries.deferredTo(event.team_id),
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
@@ -283,7 +293,7 @@ export class Pipeline {
           code: "PDK_ROW_REFUSED" as const,
         };
       };
-      const outgoing = this.#parts.deliveries.isWanted(event.team_id, prepared.name)
+      const outgoing = deliveries.isWanted(event.team_id, prepared.name)
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
       return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };

@@ -60,4 +60,6 @@ export interface PluginTargets {
 /** What the pipeline asks for each stored event: whether any plugin is to be told of it. */
 export interface DeliveryIntents {
   isWanted(teamId: number, eventName: string): boolean;
+  /** `"Name (pluginConfigId)"` of those of a team's plugins that are told of stored events, in order. */
+  deferredTo(teamId: number): readonly string[];
 }

@@ -46,6 +46,8 @@ export interface PrepareContext {
   readonly claim: string;
   readonly team: TeamRules;
   readonly marks: PluginMarks | null;
+  /** Plugins that are told of it once it is stored. */
+  readonly deferredTo: readonly string[];
   readonly definitions: DefinitionIndex;
   /** Whether the team has actions. */
   readonly hasActions: boolean;
@@ -121,13 +123,13 @@ function seenProperties(
   { ip }: PluginEvent,
   own: JsonObject,
   updates: PersonUpdates,
-  { team, marks }: PrepareContext,
+  { team, marks, deferredTo }: PrepareContext,
 ): JsonObject {
   const seen: JsonObject = { ...own };
-  if (marks !== null) {
-    seen.$plugins_succeeded = marks.succeeded;
-    seen.$plugins_failed = marks.failed;
-    seen.$plugins_deferred = [];
+  if (marks !== null || deferredTo.length > 0) {
+    seen.$plugins_succeeded = marks?.succeeded ?? [];
+    seen.$plugins_failed = marks?.failed ?? [];
+    seen.$plugins_deferred = deferredTo;
   }
   if (updates.set !== null) seen.$set = updates.set;
   if (updates.setOnce !== null) seen.$set_once = updates.setOnce;

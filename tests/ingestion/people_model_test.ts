@@ -84,6 +84,7 @@ function prepared(operation: PeopleOperation, at: string): PreparedEvent {
     claim: "c",
     team: { anonymizeIps: false, ingestedEvent: true },
     marks: null,
+    deferredTo: [],
     definitions: { missing: () => undefined },
     hasActions: false,
   });

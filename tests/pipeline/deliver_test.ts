@@ -87,6 +87,15 @@ Deno.test("onEvent gets the event as it left processEvent, and no dropped one", 
   await feed(server.pipeline, numbered(teamId, 0, 4));
   await eventually(() => server.printed().length >= 2, () => server.logText());
   assert.deepEqual(server.printed(), ["event 1000 seen", "event 1002 seen"]);
+  // By now it is known what both export, and the events say so.
+  await feed(server.pipeline, numbered(teamId, 4, 1));
+  const [last] = await database.query<{ properties: Record<string, unknown> }>(
+    "SELECT properties FROM posthog_event ORDER BY id DESC LIMIT 1",
+  );
+  const [changing, told] = specs.map(({ name, configs }) => `${name} (${configs[0]?.id})`);
+  assert.deepEqual(last?.properties.$plugins_succeeded, [changing]);
+  assert.deepEqual(last?.properties.$plugins_failed, []);
+  assert.deepEqual(last?.properties.$plugins_deferred, [told]);
 });
 
 Deno.test("an onEvent that throws is told in the log, and the other events are delivered", async () => {

@@ -19,11 +19,13 @@ const prepare = (
   over: Partial<PluginEvent>,
   anonymizeIps = false,
   marks: PluginMarks | null = null,
+  deferredTo: readonly string[] = [],
 ) =>
   prepareEvent({ ...base, ...over }, {
     claim: "c".repeat(32),
     team: { anonymizeIps, ingestedEvent: true },
     marks,
+    deferredTo,
     definitions: new KnownDefinitions(),
     hasActions: false,
   });
@@ -60,6 +62,13 @@ Deno.test("which plugins ran is said, all three lists or none [5.succeeded]", ()
     $plugins_failed: [],
     $plugins_deferred: [],
   });
+  // A plugin that is only told of stored events is said as well.
+  assert.deepEqual(properties({ ip: null }, false, null, ["B (2)"]), {
+    $plugins_succeeded: [],
+    $plugins_failed: [],
+    $plugins_deferred: ["B (2)"],
+  });
+  assert.deepEqual(properties({ ip: null }), {});
 });
 
 Deno.test("identify and alias ask for a merge, unless an id is one that many share", () => {

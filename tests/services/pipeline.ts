@@ -22,7 +22,7 @@ import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
 import { Teams } from "../../src/stores/postgres/teams.ts";
 
 const NO_PLUGINS: PluginChains = { has: () => false, run: () => Promise.resolve([]) };
-const NO_DELIVERIES: DeliveryIntents = { isWanted: () => false };
+const NO_DELIVERIES: DeliveryIntents = { isWanted: () => false, deferredTo: () => [] };
 
 /** Tables and one project. Resolves with the team's id. */
 export async function prepareDatabase(database: Database): Promise<number> {

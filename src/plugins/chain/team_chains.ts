@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { type EventResult, ResultStatus } from "../../../plugins_runtime/frames.ts";
 import type { ChainInput, ChainOutcome, PluginChains } from "../../pipeline/plugin_chains.ts";
+import type { EventTap } from "../../telemetry/event_tap.ts";
 
 /** A plugin config that events are sent through. */
 export interface ChainLink {
@@ -44,10 +45,13 @@ export interface ChainObserver {
 
 export class TeamChains implements PluginChains {
   readonly #observer: ChainObserver;
+  readonly #tap: EventTap | undefined;
   #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
 
-  constructor(observer: ChainObserver) {
+  /** @param tap shows events before and after each plugin, where somebody asks for that */
+  constructor(observer: ChainObserver, tap?: EventTap) {
     this.#observer = observer;
+    this.#tap = tap;
   }
 
   /** Replaces all chains; batches that are on their way finish on the ones they began with. */
@@ -73,7 +77,10 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-      if (link.host.mayProcessEvents()) await pass(link, events, this.#observer);
+      if (!link.host.mayProcessEvents()) continue;
+      const through = () => pass(link, events, this.#observer);
+      if (this.#tap?.isOpen) await tapped({ link, events, teamId, tap: this.#tap }, through);
+      else await through();
     }
     return events.map(({ text, changed, succeeded, failed }, index) => ({
       json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
@@ -103,6 +110,34 @@ async function pass(
     const result = results[index];
     if (result !== undefined) apply(link.label, event, result);
   });
+}
+
+/** Shows events before and after a plugin to whoever asked for it. */
+async function tapped(
+  { link, events, teamId, tap }: {
+    readonly link: ChainLink;
+    readonly events: readonly Passing[];
+    readonly teamId: number;
+    readonly tap: EventTap;
+  },
+  through: () => Promise<void>,
+): Promise<void> {
+  const { label } = link;
+  const plugin = label.slice(0, label.lastIndexOf(" ("));
+  const left = events.filter((event) => event.text !== null);
+  const before = left.map(({ text }) => text as Uint8Array);
+  const given = before.map((text) => JSON.parse(asText(text)));
+  tap.pass({ name: `before ${label}`, plugin }, teamId, given);
+  await through();
+  const outcomes = left.map((event, index) => {
+    if (event.text === null) return "dropped";
+    if (event.failed.at(-1) === label) return "failed";
+    return event.text === before[index] ? "unchanged" : "changed";
+  });
+  const made = left.map(({ text }, index) =>
+    text === null ? given[index] : JSON.parse(asText(text))
+  );
+  tap.pass({ name: `after ${label}`, plugin }, teamId, made, outcomes);
 }
 
 function apply(label: string, event: Passing, { status, text }: EventResult): void {

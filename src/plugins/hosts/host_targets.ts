@@ -12,6 +12,8 @@ import type {
 import type { PluginCapabilities, PluginConfig, PluginSpec } from "../types.ts";
 import type { PluginHost } from "./plugin_host.ts";
 
+const NONE: readonly string[] = [];
+
 export class HostTargets implements PluginTargets, DeliveryIntents {
   #targets: ReadonlyMap<number, HostTarget> = new Map();
   #teams: ReadonlyMap<number, readonly HostTarget[]> = new Map();
@@ -23,7 +25,10 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
   ): void {
     const targets = serving.map(({ host, config }) => new HostTarget(host, config));
     this.#targets = new Map(targets.map((target) => [target.configId, target]));
-    this.#teams = Map.groupBy(targets, ({ teamId }) => teamId);
+    this.#teams = Map.groupBy(
+      targets.sort((one, other) => one.order - other.order || one.configId - other.configId),
+      ({ teamId }) => teamId,
+    );
   }
 
   get(configId: number): HostTarget | null {
@@ -46,6 +51,15 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
       hooks === null ||
       (eventName === "$snapshot" ? hooks.onSnapshot : hooks.onEvent || hooks.exportEvents)
     ) ?? false;
+  }
+
+  /** Those of which it is known by now. */
+  deferredTo(teamId: number): readonly string[] {
+    const team = this.#teams.get(teamId);
+    if (team === undefined) return NONE;
+    return team.flatMap(({ hooks, label }) =>
+      hooks?.onEvent || hooks?.onSnapshot || hooks?.exportEvents ? [label] : []
+    );
   }
 }
 
@@ -83,6 +97,10 @@ function versionOf(spec: PluginSpec, config: PluginConfig): string {
 export class HostTarget implements PluginTarget {
   readonly configId: number;
   readonly teamId: number;
+  /** Its place among the team's. */
+  readonly order: number;
+  /** `"Name (configId)"` */
+  readonly label: string;
   readonly exportSettings: ExportSettings;
   /** The plugin that it is of. */
   readonly spec: PluginSpec;
@@ -93,6 +111,8 @@ export class HostTarget implements PluginTarget {
   constructor(host: PluginHost, config: PluginConfig) {
     this.configId = config.id;
     this.teamId = config.teamId;
+    this.order = config.order;
+    this.label = `${host.spec.name} (${config.id})`;
     this.exportSettings = exportSettings(config.config);
     this.spec = host.spec;
     this.version = versionOf(host.spec, config);

@@ -4,6 +4,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import type { EventTap } from "../../telemetry/event_tap.ts";
 import { PluginActivity } from "../activity/plugin_activity.ts";
 import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
@@ -29,6 +30,8 @@ export interface PluginHostsParts
   extends Omit<PluginHostParts, "breaker" | "starts" | "refused" | "settled"> {
   readonly breakers: Breakers;
   readonly refusals: EgressRefusals;
+  /** Shows events before and after each plugin. */
+  readonly tap?: EventTap;
 }
 
 export class PluginHosts {
@@ -37,7 +40,7 @@ export class PluginHosts {
   readonly #starts: LimitFunction;
   /** What they did to events lately. */
   readonly activity = new PluginActivity();
-  readonly #chains = new TeamChains(this.activity);
+  readonly #chains: TeamChains;
   readonly #succession = new Succession();
   /** Its configs, for those who call other functions of theirs than those that change events. */
   readonly targets = new HostTargets();
@@ -53,6 +56,7 @@ export class PluginHosts {
   constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
+    this.#chains = new TeamChains(this.activity, parts.tap);
     this.#starts = pLimit(options.startsAtOnce);
     this.#checks = setInterval(() => this.#check(performance.now()), CHECK_MS);
   }
@@ -94,6 +98,32 @@ export class PluginHosts {
       this.#log.info`${specs.length} plugins in force, ${gone} unloaded`;
     }
     this.#applied = true;
+  }
+
+  /**
+   * Takes away at once what was taken from configs in force: those that are not among these, and
+   * hosts that they may not reach any more. What they are given comes with `apply`.
+   * @param reach by config id
+   */
+  restrict(reach: ReadonlyMap<number, readonly string[]>): void {
+    const changed = new Set<PluginWorkers>();
+    for (const [id, { workers }] of this.#succession.serving) {
+      const hosts = reach.get(id);
+      if (hosts === undefined || workers.spec.grants.every((grant) => hosts.includes(grant))) {
+        continue;
+      }
+      workers.closeEgress();
+      changed.add(workers);
+    }
+    for (const workers of this.#succession.remove(reach, performance.now())) changed.add(workers);
+    if (changed.size === 0) return;
+    // Given back, it would be given to a new process: these are not what they were.
+    for (const [key, host] of [...this.#hosts]) {
+      if (!changed.has(host)) continue;
+      this.#hosts.delete(key);
+      this.#hosts.set(`${key} restricted ${performance.now()}`, host);
+    }
+    this.#enforce();
   }
 
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */

@@ -4,7 +4,7 @@ const PAGE_BYTES = 4096;
 /** Resident pages, in `/proc/<pid>/statm`. */
 const RESIDENT_FIELD = 1;
 /** An answer is good for so long: it takes a process to find out, see `process_cpu.ts`. */
-const KEPT_MS = 4_000;
+const KEPT_MS = 10_000;
 
 export class ProcessMemory {
   #kept: ReadonlyMap<number, number> = new Map();

@@ -10,6 +10,7 @@ import pluginSetupFailure from "./paddock/0025_plugin_setup_failure.sql" with { 
 import actionHooks from "./paddock/0030_action_hooks.sql" with { type: "text" };
 import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: "text" };
 import parked from "./paddock/0036_parked.sql" with { type: "text" };
+import serverStatus from "./paddock/0040_server_status.sql" with { type: "text" };
 import kafkaOutbox from "./paddock/0050_kafka_outbox.sql" with { type: "text" };
 
 export interface Migration {
@@ -31,5 +32,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 30, name: "action_hooks", sql: actionHooks },
   { id: 35, name: "dead_letter_kinds", sql: deadLetterKinds },
   { id: 36, name: "parked", sql: parked },
+  { id: 40, name: "server_status", sql: serverStatus },
   { id: 50, name: "kafka_outbox", sql: kafkaOutbox },
 ];

@@ -21,7 +21,7 @@ async function watching(database: Database): Promise<Pipeline> {
   const index = new HookIndex(() => Promise.resolve({ teamIds: [], actionIds: [] }));
   const rows = new ActionRows(new EventActions(catalog, index), () => {});
   const none = { has: () => false, run: () => Promise.resolve([]) };
-  return createPipeline(database, {}, none, { isWanted: () => false }, null, {
+  return createPipeline(database, {}, none, { isWanted: () => false, deferredTo: () => [] }, null, {
     intents: catalog,
     rows,
   });
