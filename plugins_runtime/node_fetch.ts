@@ -133,7 +133,7 @@ function define(target: object, name: string, value: unknown): void {
 
 /** What a plugin's signal caused stays what it is; so does what was wrong with the arguments. */
 function asFetchError(error: unknown): unknown {
-  if (!(error instanceof TypeError) || !error.message.startsWith("fetch failed")) return error;
+  if (!(error instanceof TypeError) || !/^fetch failed/i.test(error.message)) return error;
   const { message } = error;
   const code = message.includes("does not resolve")
     ? "ENOTFOUND"
