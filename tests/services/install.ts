@@ -11,6 +11,8 @@ export function missingDatabases(): string[] {
   return [
     ...(findPostgres() === null ? ["postgresql"] : []),
     ...(findRedis() === null ? ["redis-server"] : []),
+    // For its promtool, which checks alert rules; no server of it is started.
+    ...(findProgram(["promtool"]) === null ? ["prometheus"] : []),
     ...PROGRAMS.filter((program) => findProgram([program]) === null),
   ];
 }
