@@ -142,3 +142,11 @@ Deno.test("run shows what one event becomes", async () => {
   );
   assert.equal(dropped.out, "- the event is dropped");
 });
+
+Deno.test("programs get the same as JSON", async () => {
+  const tested = await run("plugins", "test", `${EXAMPLES}hello`, "--json");
+  assert.deepEqual(JSON.parse(tested.out), [{ fixture: "greets.json", failures: [] }]);
+  const event = '{"event":"hello","distinct_id":"me"}';
+  const one = await run("plugins", "run", `${EXAMPLES}hello`, "--event", event, "--json");
+  assert.equal(JSON.parse(one.out).events[0].properties.greeting, "Hello, world!");
+});
