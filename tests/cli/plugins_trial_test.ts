@@ -106,7 +106,7 @@ Deno.test("the outside is a web server of the fixture's; jobs, captures and metr
       events: [{ event: "a" }],
       calls: [{ job: "later", payload: { n: 9 } }],
       expect: {
-        logs: ["LOG 202 true", "WARN TypeError"],
+        logs: ["LOG 202 true", "WARN FetchError"],
         refused: ["<any>"],
         requests: [{ method: "POST", path: "/in?x=1", body: { a: 1 } }],
         captured: [{ event: "sent", distinct_id: "visitor", properties: { n: 3 } }],
