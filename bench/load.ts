@@ -4,12 +4,13 @@
  * inserts, as machines differ.
  *
  *   deno task bench:load [--events=20000] [--plugins=0,1,3] [--mixes=known,new,identify,teams]
- *                        [--idle=100] [--growth=10]
+ *                        [--idle=100] [--growth=10] [--observed=0]
  *
  * Mixes: `known` visitors; `new`: three of ten events are the first of their visitor; `identify`: one of
  * ten is an `$identify` or `$create_alias`, two of ten `$set` something new; `teams`: known visitors
  * of 50 teams. `idle` is how many single events are timed with nothing else to do; `growth` is over how many
- * rounds of events the server's memory is watched. 0 leaves either out.
+ * rounds of events the server's memory is watched; `observed` is how often known visitors are sent
+ * through one plugin with everything that looks at a server, and as often without. 0 leaves each out.
  */
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
@@ -22,6 +23,7 @@ import { startRedis } from "../tests/services/redis.ts";
 import { bareInsertRate } from "./load/bare_inserts.ts";
 import { celeryItem, type Mix } from "./load/events.ts";
 import { COUNTING_SETTINGS, createCountedRole } from "./load/statements.ts";
+import { startObservers } from "./load/observers.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
 import {
   type LoadResult,
@@ -43,6 +45,7 @@ const { values } = parseArgs({
     mixes: { type: "string", default: "known,new,identify,teams" },
     idle: { type: "string", default: "100" },
     growth: { type: "string", default: "10" },
+    observed: { type: "string", default: "0" },
   },
 });
 const events = Number(values.events);
@@ -104,6 +107,31 @@ async function run(): Promise<void> {
     await idle(Number(values.idle), one, count);
   }
   await growth(Number(values.growth), one);
+  await installBenchPlugins(database, project, teams, 1);
+  await observed(Number(values.observed), one);
+}
+
+/** With StatsD, Sentry, traces and scrapes, and without, in turns: a machine is not the same for long. */
+async function observed(rounds: number, mix: Mix): Promise<void> {
+  if (rounds <= 0) return;
+  const results: { readonly on: LoadResult[]; readonly off: LoadResult[] } = { on: [], off: [] };
+  for (let round = 0; round < rounds * 2; round++) {
+    const isOn = round % 2 === 1;
+    await fillQueue(mix, events);
+    await using observers = await startObservers();
+    const result = await measureServer({
+      ...serverRun(events),
+      ...(isOn ? { env: observers.env } : {}),
+    });
+    results[isOn ? "on" : "off"].push(result);
+  }
+  for (const [name, all] of Object.entries(results)) {
+    const rates = all.map(({ rate }) => Math.round(rate));
+    const cpu = all.map(({ cpu }) => Math.round(cpu.server / events * 1e6));
+    console.log(
+      `observed ${name}: ${rates.join(" ")} events/s; server's CPU µs/event: ${cpu.join(" ")}`,
+    );
+  }
 }
 
 /** One event at a time, with nothing else to do. */
