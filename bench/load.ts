@@ -1,12 +1,14 @@
 /**
- * The load bench: 20,000 events as an existing deployment queues them, through the real server, into
+ * The load bench: 40,000 events as an existing deployment queues them, through the real server, into
  * a table that is not empty. The figure that counts is the ratio to what this machine takes by bare
  * inserts, as machines differ.
  *
- *   deno task bench:load [--events=20000] [--plugins=0,1,3] [--mixes=known,new,identify,teams]
- *                        [--idle=100] [--growth=10] [--observed=0]
+ *   deno task bench:load [--events=40000] [--warm=10000] [--plugins=0,1,3]
+ *                        [--mixes=known,new,identify,teams] [--idle=100] [--growth=10]
+ *                        [--observed=0]
  *
- * Mixes: `known` visitors; `new`: three of ten events are the first of their visitor; `identify`: one of
+ * The first `warm` events are stored before the measuring begins: what counts is what a server does
+ * that runs for longer than a second. Mixes: `known` visitors; `new`: three of ten events are the first of their visitor; `identify`: one of
  * ten is an `$identify` or `$create_alias`, two of ten `$set` something new; `teams`: known visitors
  * of 50 teams. `idle` is how many single events are timed with nothing else to do; `growth` is over how many
  * rounds of events the server's memory is watched; `observed` is how often known visitors are sent
@@ -40,7 +42,8 @@ const TEAMS = 50;
 
 const { values } = parseArgs({
   options: {
-    events: { type: "string", default: "20000" },
+    events: { type: "string", default: "40000" },
+    warm: { type: "string", default: "10000" },
     plugins: { type: "string", default: "0,1,3" },
     mixes: { type: "string", default: "known,new,identify,teams" },
     idle: { type: "string", default: "100" },
@@ -49,6 +52,7 @@ const { values } = parseArgs({
   },
 });
 const events = Number(values.events);
+const warmUp = Number(values.warm);
 const directory = await Deno.makeTempDir({ prefix: "paddock-bench-" });
 await Deno.chmod(directory, 0o755);
 await installServices();
@@ -97,11 +101,9 @@ async function run(): Promise<void> {
     for (const name of values.mixes.split(",")) {
       const mix = mixes[name]?.(++serial);
       if (mix === undefined) throw new Error(`there is no mix '${name}'`);
-      // Known visitors are known because they came before.
-      await load({ ...mix, kind: "visits" }, Math.min(events, 4_000));
       // Measured next to each, as a machine that does other things is not the same for long.
       const bare = await bareInsertRate(database, events, one);
-      const result = await load(mix, events);
+      const result = await load(mix);
       console.log(line(`${name}, ${count} plugins`, result, bare));
     }
     await idle(Number(values.idle), one, count);
@@ -117,13 +119,8 @@ async function observed(rounds: number, mix: Mix): Promise<void> {
   const results: { readonly on: LoadResult[]; readonly off: LoadResult[] } = { on: [], off: [] };
   for (let round = 0; round < rounds * 2; round++) {
     const isOn = round % 2 === 1;
-    await fillQueue(mix, events);
     await using observers = await startObservers();
-    const result = await measureServer({
-      ...serverRun(events),
-      ...(isOn ? { env: observers.env } : {}),
-    });
-    results[isOn ? "on" : "off"].push(result);
+    results[isOn ? "on" : "off"].push(await load(mix, isOn ? observers.env : {}));
   }
   for (const [name, all] of Object.entries(results)) {
     const rates = all.map(({ rate }) => Math.round(rate));
@@ -160,9 +157,11 @@ async function growth(rounds: number, mix: Mix): Promise<void> {
 }
 
 /** Fills the queue, then runs the real server until every event is a row. */
-async function load(mix: Mix, count: number): Promise<LoadResult> {
-  await fillQueue(mix, count);
-  return await measureServer(serverRun(count));
+async function load(mix: Mix, env: Record<string, string> = {}): Promise<LoadResult> {
+  // Known visitors are known because they came before.
+  await fillQueue({ ...mix, kind: "visits" }, warmUp);
+  await fillQueue(mix, events);
+  return await measureServer({ ...serverRun(events), env }, warmUp);
 }
 
 async function fillQueue(mix: Mix, count: number): Promise<void> {

@@ -5,6 +5,7 @@ import { EventActions } from "./actions/event_actions.ts";
 import { HookClient } from "./actions/hook_client.ts";
 import { HookDispatcher } from "./actions/hook_dispatcher.ts";
 import { HookIndex } from "./actions/hook_index.ts";
+import { HookQuota } from "./actions/hook_quota.ts";
 import { HookJobs } from "./actions/hook_jobs.ts";
 import type { Config } from "./config/config.ts";
 import { errorMessage, PaddockError } from "./errors.ts";
@@ -94,7 +95,7 @@ function startHookJobs(
   const jobs = new HookJobs(client, hooks, {
     attempts: config.HOOK_ATTEMPTS,
     firstWaitSeconds: config.HOOK_RETRY_SECONDS,
-  });
+  }, config.HOOK_CONCURRENCY);
   const tasks = { [HOOK_TASK]: (job: unknown, attempt: number) => jobs.run(job, attempt) };
   const runner = new JobRunner(database, tasks, presence, {
     takesMany: true,
@@ -115,11 +116,15 @@ function startDispatcher(
   started: StopStack,
 ): HookDispatcher {
   const isSamePlace = jobs.database === storage.database;
-  const kept = new ActionMatches(
-    storage.database,
-    // In another database the jobs are durable before the matches are forgotten, and may be doubled.
-    (tx, made) => isSamePlace ? jobs.queue.add(tx, made) : jobs.queue.enqueue(made),
+  const quota = new HookQuota(
+    (teamId) => jobs.queue.waitingHooks(teamId),
+    config.HOOK_MAX_PER_TEAM,
   );
+  const kept = new ActionMatches(storage.database, async (tx, made) => {
+    const admitted = await quota.admitted(made);
+    // In another database the jobs are durable before the matches are forgotten, and may be doubled.
+    await (isSamePlace ? jobs.queue.add(tx, admitted) : jobs.queue.enqueue(admitted));
+  });
   const dispatcher = new HookDispatcher(kept, {
     siteUrl: config.SITE_URL || null,
     attempts: config.HOOK_ATTEMPTS,

@@ -143,7 +143,8 @@ export async function startPlugins(
       isolation: config.PLUGIN_ISOLATION,
     },
   );
-  const reloader: Reloader = new Reloader(async () => {
+  const restrict = async () => hosts.restrict(await registry.inForce());
+  const reloader: Reloader = new Reloader(restrict, async () => {
     deliveries.secrets.replace(await storedSecrets(database));
     const specs = await registry.load();
     await breakers.sync(specs);

@@ -5,7 +5,7 @@ import { startStatsDSink } from "../../tests/telemetry/statsd_sink.ts";
 
 export interface ObservedServer extends AsyncDisposable {
   /** Settings with which a server is observed. */
-  readonly env: Readonly<Record<string, string>>;
+  readonly env: Record<string, string>;
 }
 
 export async function startObservers(): Promise<ObservedServer> {

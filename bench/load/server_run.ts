@@ -20,7 +20,7 @@ export interface ServerRun {
 export interface LoadResult {
   /** Events a second from the first stored row to the last. */
   readonly rate: number;
-  /** CPU seconds of the whole run. */
+  /** CPU seconds of what was measured. */
   readonly cpu: { readonly server: number; readonly hosts: number; readonly postgres: number };
   /** Statements that the server sent for each event, those of its start and of its polling too. */
   readonly statements: number;
@@ -31,13 +31,17 @@ export interface LoadResult {
 
 const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 
-/** Starts the server, waits until every event is stored, and stops it. */
-export async function measureServer(run: ServerRun): Promise<LoadResult> {
-  const before = await storedRows(run.database);
-  const statementsBefore = await statementsOf(run.database, run.role);
-  const postgresBefore = await cpuSeconds(run.postgresPid);
+/**
+ * Starts the server, waits until every event is stored, and stops it.
+ * @param warmUp how many of those in the queue come before the first that is measured
+ */
+export async function measureServer(run: ServerRun, warmUp: number): Promise<LoadResult> {
+  const before = await storedRows(run.database) + warmUp;
   const server = await startServer(run);
   const first = await waitForRows(run.database, before + 1);
+  const usageBefore = await cpuSeconds(server.pid);
+  const statementsBefore = await statementsOf(run.database, run.role);
+  const postgresBefore = await cpuSeconds(run.postgresPid);
   const last = await waitForRows(run.database, before + run.events);
   // Rows are counted, not the sequence: a rolled back transaction leaves a gap in that.
   while (await storedRows(run.database) < before + run.events) await pause(5);
@@ -45,14 +49,14 @@ export async function measureServer(run: ServerRun): Promise<LoadResult> {
   const usage = await cpuSeconds(server.pid);
   const { peak: peakMb } = await memoryMb(server.pid);
   const postgresAfter = await cpuSeconds(run.postgresPid);
-  await server.stop();
   const statements = await statementsOf(run.database, run.role) - statementsBefore;
+  await server.stop();
   return {
     statements: statements / run.events,
     rate: run.events / (Math.max(last, end) - first) * 1000,
     cpu: {
-      server: usage.self,
-      hosts: usage.below,
+      server: usage.self - usageBefore.self,
+      hosts: usage.below - usageBefore.below,
       postgres: total(postgresAfter) - total(postgresBefore),
     },
     peakMb,

@@ -3,8 +3,9 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import { readHookJob, type StoredHookJob } from "../jobs/job_payload.ts";
 import { type RetryPolicy, waitSeconds } from "../jobs/job_settings.ts";
-import { again, DONE, failedFor, type JobVerdict } from "../jobs/job_verdict.ts";
-import type { HookClient } from "./hook_client.ts";
+import { again, DONE, failedFor, type JobVerdict, notReady } from "../jobs/job_verdict.ts";
+import type { HookAnswer, HookClient } from "./hook_client.ts";
+import { ReceiverLoads } from "./receiver_loads.ts";
 
 /** Where REST hooks are kept. */
 export interface RestHookRemoval {
@@ -18,12 +19,20 @@ export class HookJobs {
   readonly #client: HookClient;
   readonly #hooks: RestHookRemoval;
   readonly #policy: RetryPolicy;
+  readonly #loads: ReceiverLoads;
   readonly #log = getLogger(["paddock", "actions"]);
 
-  constructor(client: HookClient, hooks: RestHookRemoval, policy: RetryPolicy) {
+  /** @param concurrency requests that are made at a time; a slow receiver gets a quarter of them */
+  constructor(
+    client: HookClient,
+    hooks: RestHookRemoval,
+    policy: RetryPolicy,
+    concurrency: number,
+  ) {
     this.#client = client;
     this.#hooks = hooks;
     this.#policy = policy;
+    this.#loads = new ReceiverLoads(Math.max(1, Math.floor(concurrency / 4)));
   }
 
   /**
@@ -37,16 +46,19 @@ export class HookJobs {
     } catch (error) {
       return failedFor(errorMessage(error));
     }
-    const answer = await this.#client.post(job.target, job.body);
+    const answer = await this.#loads.take(
+      hostOf(job.target),
+      () => this.#client.post(job.target, job.body),
+      isHealthy,
+    );
+    if (answer === null) return notReady("its receiver is slow, and busy with others");
     if (answer.kind === "refused") return this.#drop(job, answer.reason);
     if (answer.kind === "failed") return this.#retry(job, answer.reason, attempt);
     const { status } = answer;
     if (status >= 200 && status < 300) return DONE;
     if (status === GONE && job.hookId !== null) return await this.#remove(job.hookId, attempt);
     const reason = `it answered ${status}`;
-    return status === 408 || status === 429 || status >= 500
-      ? this.#retry(job, reason, attempt)
-      : this.#drop(job, reason);
+    return isTemporary(status) ? this.#retry(job, reason, attempt) : this.#drop(job, reason);
   }
 
   /** It is as the receiver wants it; a job would not be kept for anybody. */
@@ -75,8 +87,19 @@ export class HookJobs {
   }
 }
 
+function isTemporary(status: number): boolean {
+  return status === 408 || status === 429 || status >= 500;
+}
+
+function isHealthy(answer: HookAnswer): boolean {
+  return answer.kind === "refused" || answer.kind === "answered" && !isTemporary(answer.status);
+}
+
 /** Without its path, which may hold a secret. */
 function named({ name, teamId, actionId, target }: StoredHookJob): string {
-  const host = URL.canParse(target) ? new URL(target).host : "an address that is none";
-  return `the ${name} of action ${actionId}, team ${teamId}, at ${host}`;
+  return `the ${name} of action ${actionId}, team ${teamId}, at ${hostOf(target)}`;
+}
+
+function hostOf(target: string): string {
+  return URL.canParse(target) ? new URL(target).host : "an address that is none";
 }

@@ -1,6 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "../config/config.ts";
-import { startServer } from "../server.ts";
+import { type Server, startServer } from "../server.ts";
 import type { SecretValues } from "../telemetry/secret_values.ts";
 
 /** How long a server that did nothing may take to stop. */
@@ -33,7 +33,7 @@ export async function serve(config: Config, secrets: SecretValues): Promise<numb
   try {
     const server = await startServer(config, secrets);
     hurry = () => server.hurry();
-    if (server.firstProject !== null) announce(server.firstProject.apiToken, server.address);
+    if (server.firstProject !== null) announce(server.firstProject.apiToken, server);
     const idleMs = await Promise.race([stopped.promise, server.stale]);
     if (typeof idleMs === "number") {
       log.error`nothing was done for ${
@@ -50,7 +50,11 @@ export async function serve(config: Config, secrets: SecretValues): Promise<numb
 }
 
 /** The one thing a new user has to know, on standard output. */
-function announce(apiToken: string, address: string): void {
+function announce(
+  apiToken: string,
+  { address, console: page }: Pick<Server, "address" | "console">,
+): void {
+  if (page !== null) console.log(`The console: ${page}`);
   console.log(`A first project was made. Its API key: ${apiToken}
 Post an event to it:
   curl ${address}/e/ -d '{"api_key":"${apiToken}","event":"hello","distinct_id":"me"}'`);

@@ -554,6 +554,12 @@ export const SETTINGS = {
     max: 1000,
     integer: true,
   }),
+  HOOK_MAX_PER_TEAM: number(
+    "Actions",
+    100000,
+    "Requests to a team's hooks that may wait; what comes beyond is dropped, and said.",
+    { min: 1, integer: true },
+  ),
   HOOK_ATTEMPTS: number("Actions", 10, "How often a hook that does not answer is tried.", {
     min: 1,
     max: 1000,

@@ -151,6 +151,16 @@ export class JobQueue implements JobSink {
     return rows[0]?.waiting ?? 0;
   }
 
+  /** Requests to a team's hooks that are not dead. */
+  async waitingHooks(teamId: number): Promise<number> {
+    const rows = await this.#database.query<{ waiting: number }>(
+      `SELECT count(*)::int AS waiting ${FROM_JOBS}
+       WHERE task.identifier = $1 AND (payload->>'teamId')::int = $2 AND NOT (${IS_DEAD})`,
+      [TASKS.hook, teamId],
+    );
+    return rows[0]?.waiting ?? 0;
+  }
+
   /** Jobs that wait, and those that are dead. */
   async counts(): Promise<{ readonly waiting: number; readonly dead: number }> {
     const rows = await this.#database.query<{ waiting: number; dead: number }>(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { HookClient } from "../../src/actions/hook_client.ts";
 import { HookJobs } from "../../src/actions/hook_jobs.ts";
+import { ReceiverLoads } from "../../src/actions/receiver_loads.ts";
 import { startHookEndpoint } from "../services/hook_endpoint.ts";
 
 const client = (...grants: string[]) => new HookClient({ grants, timeoutMs: 5_000 });
@@ -57,6 +58,7 @@ Deno.test("what becomes of a job, by what the receiver answers", async () => {
     client("127.0.0.1"),
     { remove: (hookId) => Promise.resolve(void removed.push(hookId)) },
     { attempts: 3, firstWaitSeconds: 5 },
+    100,
   );
   const job = (hookId: string | null) => ({
     type: hookId === null ? "webhook" : "REST hook",
@@ -86,4 +88,52 @@ Deno.test("what becomes of a job, by what the receiver answers", async () => {
   assert.equal(endpoint.requests.some(({ path }) => path === "/elsewhere"), false);
   const nonsense = await jobs.run({ type: "webhook" }, 1);
   assert.equal(!nonsense.isDone && nonsense.isDead, true);
+});
+
+Deno.test("a receiver that does not answer leaves the others room", async () => {
+  await using alive = await startHookEndpoint();
+  const silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const dead = `http://127.0.0.1:${(silent.addr as Deno.NetAddr).port}/`;
+  const jobs = new HookJobs(
+    new HookClient({ grants: ["127.0.0.1"], timeoutMs: 200 }),
+    { remove: () => Promise.resolve() },
+    { attempts: 10, firstWaitSeconds: 5 },
+    8,
+  );
+  const run = async (target: string) => {
+    const job = { type: "webhook", teamId: 2, actionId: 1, target, hookId: null, body: "{}" };
+    const verdict = await jobs.run(job, 1);
+    return verdict.isDone ? "done" : verdict.isCounted ? "tried" : "put off";
+  };
+  assert.equal(await run(dead), "tried");
+  // It gets a quarter of what may be under way, the other as much as comes.
+  const [slow, fast] = await Promise.all([
+    Promise.all(Array.from({ length: 8 }, () => run(dead))),
+    Promise.all(Array.from({ length: 8 }, () => run(alive.address))),
+  ]);
+  assert.deepEqual(slow.toSorted(), [...Array(6).fill("put off"), "tried", "tried"]);
+  assert.deepEqual(fast, Array(8).fill("done"));
+  silent.close();
+});
+
+Deno.test("a slow receiver has its share until it works again", async () => {
+  const take = async (loads: ReceiverLoads, count: number, outcome: boolean) => {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const taken = Array.from(
+      { length: count },
+      () => loads.take("receiver", () => promise, (isFine) => isFine),
+    );
+    resolve(outcome);
+    return (await Promise.all(taken)).filter((result) => result !== null).length;
+  };
+  const loads = new ReceiverLoads(2, 600_000);
+  assert.equal(await take(loads, 5, true), 5);
+  assert.equal(await take(loads, 5, false), 5);
+  assert.equal(await take(loads, 5, false), 2);
+  assert.equal(await loads.take("another", () => Promise.resolve(1), () => true), 1);
+  assert.equal(await take(loads, 5, true), 2);
+  assert.equal(await take(loads, 5, true), 5);
+  const impatient = new ReceiverLoads(2, -1);
+  assert.equal(await take(impatient, 5, true), 5);
+  assert.equal(await take(impatient, 5, true), 2);
 });

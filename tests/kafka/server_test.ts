@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeEvent } from "../../src/stores/kafka/messages/event_messages.ts";
 import { eventually } from "../services/eventually.ts";
-import { createKafkaMode } from "../services/kafka_mode.ts";
+import { addClickHouse, createKafkaMode } from "../services/kafka_mode.ts";
 import { startServerProcess } from "../services/server_process.ts";
 
 const uuidOf = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;
@@ -21,7 +21,9 @@ function message(number: number, teamId: number, data: Record<string, unknown>):
 
 Deno.test("events, people and dead letters come out of ClickHouse as they went into Kafka", async () => {
   await using mode = await createKafkaMode(2);
-  const { clickhouse, teamId } = mode;
+  await using added = await addClickHouse(mode);
+  const { clickhouse } = added;
+  const { teamId } = mode;
   await mode.produce([
     {
       value: message(1, teamId, {
@@ -76,7 +78,7 @@ Deno.test("events, people and dead letters come out of ClickHouse as they went i
       }),
     },
   ]);
-  const server = await startServerProcess(mode.env);
+  const server = await startServerProcess(added.env);
   try {
     const rows = async <Row>(statement: string) => await clickhouse.query<Row>(statement);
     await eventually(async () => {

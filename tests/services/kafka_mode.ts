@@ -1,4 +1,4 @@
-/** What a server in Kafka mode needs, each its own: topics, a group, a database, ClickHouse's tables. */
+/** What a server in Kafka mode needs, each its own: topics, a group, a database. */
 import { randomBytes } from "node:crypto";
 import { Admin, Consumer, Producer } from "@platformatic/kafka";
 import { clickHouseTables } from "../../src/config/clickhouse_options.ts";
@@ -15,13 +15,27 @@ import { prepareDatabase } from "./pipeline.ts";
 export interface KafkaMode extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
   readonly database: TestDatabase["database"];
-  readonly clickhouse: TestClickHouse["clickhouse"];
   readonly teamId: number;
   readonly baseDir: string;
   /** Values for the topic that servers take events from; keys choose partitions. */
   produce(messages: readonly { value: string | Uint8Array | null; key?: string }[]): Promise<void>;
   /** Every value of a topic, oldest first within a partition. */
   read(topic: keyof typeof TOPICS): Promise<Uint8Array[]>;
+}
+
+/** Makes ClickHouse's tables for it. Disposing drops them. */
+export async function addClickHouse(
+  mode: KafkaMode,
+): Promise<AsyncDisposable & Pick<TestClickHouse, "clickhouse"> & Pick<KafkaMode, "env">> {
+  const test = await createTestClickHouse();
+  const env = {
+    ...mode.env,
+    CLICKHOUSE_HOST: new URL(test.url).host,
+    CLICKHOUSE_DATABASE: test.database,
+    CLICKHOUSE_KAFKA_FLUSH_MS: "300",
+  };
+  await migrateClickHouse(test.clickhouse, clickHouseTables(loadConfig(env)));
+  return { env, clickhouse: test.clickhouse, [Symbol.asyncDispose]: test[Symbol.asyncDispose] };
 }
 
 /** @param partitions of the topic that events arrive on */
@@ -38,7 +52,6 @@ export async function createKafkaMode(
   await createMissingTopics(connection, Object.values(TOPICS).map((topic) => prefix + topic));
   const postgres = await createTestDatabase();
   const teamId = await prepareDatabase(postgres.database);
-  const clickhouse = await createTestClickHouse();
   const baseDir = await Deno.makeTempDir();
   const env = {
     DATABASE_URL: postgres.url,
@@ -49,16 +62,11 @@ export async function createKafkaMode(
     KAFKA_PREFIX: prefix,
     KAFKA_CONSUMER_GROUP: `${prefix}group`,
     KAFKA_SESSION_SECONDS: "6",
-    CLICKHOUSE_HOST: new URL(clickhouse.url).host,
-    CLICKHOUSE_DATABASE: clickhouse.database,
-    CLICKHOUSE_KAFKA_FLUSH_MS: "300",
   };
-  await migrateClickHouse(clickhouse.clickhouse, clickHouseTables(loadConfig(env)));
   const producer = new Producer({ clientId: "tests", bootstrapBrokers: [address] });
   return {
     env,
     database: postgres.database,
-    clickhouse: clickhouse.clickhouse,
     teamId,
     baseDir,
     async produce(messages) {
@@ -78,14 +86,14 @@ export async function createKafkaMode(
     async [Symbol.asyncDispose]() {
       await producer.close();
       await admin.close();
-      await clickhouse[Symbol.asyncDispose]();
       await postgres[Symbol.asyncDispose]();
       await Deno.remove(baseDir, { recursive: true });
     },
   };
 }
 
-async function readTopic(address: string, topic: string): Promise<Uint8Array[]> {
+/** Every value of a topic, oldest first within a partition. */
+export async function readTopic(address: string, topic: string): Promise<Uint8Array[]> {
   const consumer = new Consumer({
     clientId: "tests",
     groupId: `reader-${randomBytes(6).toString("hex")}`,

@@ -100,6 +100,32 @@ export class PluginHosts {
     this.#applied = true;
   }
 
+  /**
+   * Takes away at once what was taken from configs in force: those that are not among these, and
+   * hosts that they may not reach any more. What they are given comes with `apply`.
+   * @param reach by config id
+   */
+  restrict(reach: ReadonlyMap<number, readonly string[]>): void {
+    const changed = new Set<PluginWorkers>();
+    for (const [id, { workers }] of this.#succession.serving) {
+      const hosts = reach.get(id);
+      if (hosts === undefined || workers.spec.grants.every((grant) => hosts.includes(grant))) {
+        continue;
+      }
+      workers.closeEgress();
+      changed.add(workers);
+    }
+    for (const workers of this.#succession.remove(reach, performance.now())) changed.add(workers);
+    if (changed.size === 0) return;
+    // Given back, it would be given to a new process: these are not what they were.
+    for (const [key, host] of [...this.#hosts]) {
+      if (!changed.has(host)) continue;
+      this.#hosts.delete(key);
+      this.#hosts.set(`${key} restricted ${performance.now()}`, host);
+    }
+    this.#enforce();
+  }
+
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
   refused(refusal: EgressRefusal): void {
     this.#parts.observer?.pluginRefused(refusal);

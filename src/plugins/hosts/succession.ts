@@ -5,7 +5,7 @@ import type { PluginWorkers } from "./plugin_workers.ts";
 /** One that is to take over, and by when it does so even if it is not set up. */
 interface Successor {
   readonly workers: PluginWorkers;
-  due: number;
+  readonly due: number;
 }
 
 /** One that is in force for a config. */
@@ -23,6 +23,8 @@ const BESIDE_REMOVED_MS = 5_000;
 export class Succession {
   readonly #serving = new Map<number, Serving>();
   readonly #successors = new Map<number, Successor>();
+  /** When those end at the latest that a config was removed of. */
+  readonly #due = new WeakMap<PluginWorkers, number>();
 
   /** By config id. */
   get serving(): ReadonlyMap<number, Serving> {
@@ -48,23 +50,33 @@ export class Succession {
    */
   want(wanted: readonly PluginWorkers[], now: number): void {
     const ids = new Set(wanted.flatMap(({ spec }) => spec.configs.map(({ id }) => id)));
-    const shrunk = new Set<PluginWorkers>();
-    for (const [id, { workers }] of [...this.#serving]) {
-      if (ids.has(id)) continue;
-      workers.remove(id);
-      shrunk.add(workers);
-      this.#serving.delete(id);
-    }
+    this.remove(ids, now);
     this.#successors.clear();
     for (const workers of wanted) {
       for (const config of workers.spec.configs) {
         const old = this.#serving.get(config.id)?.workers;
         if (old !== workers && old !== undefined && mayStay(old, workers, config.id)) {
-          const due = shrunk.has(old) ? now + BESIDE_REMOVED_MS : Infinity;
-          this.#successors.set(config.id, { workers, due });
+          this.#successors.set(config.id, { workers, due: this.#due.get(old) ?? Infinity });
         } else this.#serving.set(config.id, { workers, config });
       }
     }
+  }
+
+  /**
+   * Ends the serving of configs that are not among these. Returns who served them.
+   * @param now of the monotonic clock, in ms
+   */
+  remove(ids: { has(id: number): boolean }, now: number): ReadonlySet<PluginWorkers> {
+    const shrunk = new Set<PluginWorkers>();
+    for (const [id, { workers }] of [...this.#serving]) {
+      if (ids.has(id)) continue;
+      workers.remove(id);
+      if (!this.#due.has(workers)) this.#due.set(workers, now + BESIDE_REMOVED_MS);
+      this.#serving.delete(id);
+      this.#successors.delete(id);
+      shrunk.add(workers);
+    }
+    return shrunk;
   }
 
   /**

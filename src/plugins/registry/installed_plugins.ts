@@ -117,12 +117,15 @@ export class InstalledPlugins {
   }
 
   /**
-   * The plugin of this id, or of this name whatever the case of its letters.
+   * The plugin of this id, or of this name: `my-plugin` is `My plugin` as well.
    * @throws PaddockError PDK_USAGE where there is none or more than one
    */
   async find(nameOrId: string): Promise<InstalledPlugin> {
     const plugins = await this.all();
-    const named = plugins.filter(({ name }) => name?.toLowerCase() === nameOrId.toLowerCase());
+    const exact = plugins.filter(({ name }) => name === nameOrId);
+    const named = exact.length > 0
+      ? exact
+      : plugins.filter(({ name }) => name !== null && typed(name) === typed(nameOrId));
     const found = named.length > 0 ? named : plugins.filter(({ id }) => String(id) === nameOrId);
     const [plugin] = found;
     if (plugin !== undefined && found.length === 1) return plugin;
@@ -267,6 +270,11 @@ export class InstalledPlugins {
     );
     return rows.length;
   }
+}
+
+/** A name as it may be typed, without capitals and quotes. */
+function typed(name: string): string {
+  return name.toLowerCase().replace(/[\s_-]+/g, "-");
 }
 
 /** Values of a plugin's columns from `description` to `tag`. */

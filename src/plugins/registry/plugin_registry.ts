@@ -148,10 +148,29 @@ export class PluginRegistry {
     return [...specs.values()].map(({ spec }) => spec);
   }
 
+  /**
+   * The configs in force and the hosts that each may reach, as the rows say now: without building
+   * anything, so that what was taken away is known at once. Plugins that were never loaded are left
+   * out.
+   */
+  async inForce(): Promise<Map<number, readonly string[]>> {
+    const { database, grants } = this.#parts;
+    const [rows, granted] = await Promise.all([
+      database.query<ConfigRow>(enabledConfigs),
+      grants.all(),
+    ]);
+    return new Map(rows.flatMap((row) => {
+      const plugin = this.#known.get(row.pluginId);
+      if (plugin === undefined) return [];
+      const entries = granted.get(row.pluginId) ?? [];
+      return [[row.id, this.#effectiveGrants(row, plugin.row, entries)] as const];
+    }));
+  }
+
   /** What the operator gave, with placeholders filled in; an entry that cannot be is left out. */
   #effectiveGrants(
     config: ConfigRow,
-    plugin: PluginSourceRow,
+    plugin: Pick<PluginSourceRow, "name">,
     granted: readonly string[],
   ): string[] {
     const entries = [...granted, ...this.#options.namedGrants.get(plugin.name ?? "") ?? []];

@@ -180,3 +180,37 @@ Deno.test("a grant that was taken back is closed at once, whatever the next vers
   }
   await server.shutdown();
 });
+
+Deno.test("what is taken away is taken at once, and given back to a new process", async () => {
+  const calls: boolean[] = [];
+  const source = `
+    exports.processEvent = async (event, { storage }) => {
+      event.properties.seen = true
+      await storage.get("k").catch(() => {})
+      return event
+    }`;
+  await using fenced = fence([], QUIET, {
+    call: (configs, given) => {
+      for (const { pluginConfigId } of given) calls.push(configs.has(pluginConfigId));
+      return Promise.resolve(given.map(() => ({ ok: true, value: null })));
+    },
+  });
+  const spec = specOf({ source, grants: ["127.0.0.1:1"] }, 1);
+  const seen = async () => propertiesOf(await fenced.run([pluginEvent(1)]))[0]?.seen;
+  fenced.hosts.apply([spec]);
+  assert.equal(await seen(), true);
+  const [first] = fenced.hosts.hosts;
+  // Its grant is gone, then the config itself; nothing was built or applied in between.
+  fenced.hosts.restrict(new Map([[1, []]]));
+  assert.equal(await seen(), true);
+  fenced.hosts.restrict(new Map());
+  assert.equal(await seen(), undefined);
+  fenced.hosts.apply([spec]);
+  assert.equal(await seen(), true);
+  assert.notEqual(fenced.hosts.hosts.at(-1), first);
+  assert.deepEqual(calls, [true, true, true]);
+  // What may stay as it is keeps its process.
+  const pids = fenced.hosts.hosts.map(({ pid }) => pid);
+  fenced.hosts.restrict(new Map([[1, ["127.0.0.1:1", "more.example"]]]));
+  assert.deepEqual(fenced.hosts.hosts.map(({ pid }) => pid), pids);
+});

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { ActionCatalog } from "../../../../src/actions/action_catalog.ts";
 import { EventActions } from "../../../../src/actions/event_actions.ts";
 import { HookDispatcher } from "../../../../src/actions/hook_dispatcher.ts";
+import { HookQuota } from "../../../../src/actions/hook_quota.ts";
+import type { NewHookJob } from "../../../../src/jobs/new_job.ts";
 import { HookIndex } from "../../../../src/actions/hook_index.ts";
 import { ActionMatches } from "../../../../src/stores/postgres/action_matches.ts";
 import { Actions } from "../../../../src/stores/postgres/actions.ts";
@@ -122,4 +124,33 @@ Deno.test("matches of actions without hooks are kept for nobody", async () => {
   await database.query("UPDATE posthog_organization SET available_features = '{}'");
   const targets = await new Hooks(database).targets([teamId], [actionId]);
   assert.deepEqual([...targets.webhooks, ...targets.restHooks], []);
+});
+
+Deno.test("what waits for the receivers of a team is bounded, and costs no other team", async () => {
+  await using test = await createTestDatabase();
+  const queue = await createJobQueue(test.database, test.url);
+  const quota = new HookQuota((teamId) => queue.waitingHooks(teamId), 1_500);
+  const jobs = (teamId: number, count: number): NewHookJob[] =>
+    Array.from({ length: count }, () => ({
+      kind: "hook",
+      teamId,
+      actionId: 1,
+      name: "webhook",
+      target: "https://x/",
+      hookId: null,
+      body: "{}",
+      attempts: 1,
+    }));
+  const add = async (made: NewHookJob[]) => {
+    const admitted = await quota.admitted(made);
+    await queue.enqueue(admitted);
+    return admitted.length;
+  };
+  assert.equal(await add([...jobs(1, 900), ...jobs(2, 10)]), 910);
+  assert.equal(await add(jobs(1, 600)), 600);
+  assert.equal(await queue.waitingHooks(1), 1_500);
+  assert.equal(await add(jobs(1, 500)), 500, "they are counted now and then");
+  assert.equal(await add(jobs(1, 600)), 0);
+  assert.equal(await add([...jobs(1, 1), ...jobs(2, 10)]), 10);
+  assert.equal(await queue.waitingHooks(2), 20);
 });
