@@ -283,7 +283,7 @@ async function start(
     health: () => watch.health.report(),
     jobs,
     notifications,
-    observers: observer,
+    telemetry,
   }, started);
   log.info`ready after ${Math.round(performance.now() - began)} ms`;
 
