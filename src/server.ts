@@ -160,6 +160,7 @@ async function start(
       metrics,
       geoip,
       secrets,
+      forwardLog: kafka?.forwardLog,
       observer,
       tap,
     },
@@ -179,6 +180,7 @@ async function start(
   const runner = jobs === null ? null : startJobs(config, storage, jobs, {
     targets,
     counters: metrics,
+    history: kafka?.history ?? null,
     presence,
     hurry: hurry.signal,
   }, started);
