@@ -103,7 +103,7 @@ export async function startPlugins(
   started.push("plugin states", () => reports.close());
   const cache = redisUrl === null
     ? new PostgresPluginCache(database)
-    : new RedisPluginCache(redisUrl);
+    : new RedisPluginCache(redisUrl, deliveries.observer);
   started.push("plugin cache", () => cache.close());
   const stores = new StoredPluginApi(cache, new PluginStorage(database));
   const breakers = new Breakers(
