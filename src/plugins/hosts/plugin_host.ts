@@ -30,7 +30,7 @@ import type {
   PluginSpec,
 } from "../types.ts";
 import { BreakerWatch } from "./breaker_watch.ts";
-import type { HostLimits } from "./host_command.ts";
+import type { HostLimits, HostRuntime } from "./host_command.ts";
 import { HostProcess } from "./host_process.ts";
 import { HookCalls } from "./hook_calls.ts";
 import {
@@ -54,8 +54,8 @@ import { SiteRelay } from "../site/site_relay.ts";
 export interface PluginHostOptions {
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
-  /** Folder of the files that run in the process; see `RUNTIME_FOLDER`. */
-  readonly runtime: string;
+  /** Of the code that runs in the process; see `HOST_RUNTIME`. */
+  readonly runtime: HostRuntime;
   readonly limits: HostLimits;
   readonly logLinesPerSecond: number;
   /** Characters of one line that are kept. */
