@@ -1,5 +1,6 @@
 /** What is measured of a server over a long time, and whether it stays as it was. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { memoryMb } from "../../../bench/load/process_usage.ts";
 import type { Arena } from "../matrix/arena.ts";
 
 /** Of one kind, in the order of time: memory in MB, latency in ms. */
@@ -12,13 +13,14 @@ export interface Sampling {
   readonly samples: Samples;
   /** Latencies are only taken while nothing is being disturbed. */
   setQuiet(quiet: boolean): void;
+  /** Rejects where it could not go on. */
+  readonly broken: Promise<never>;
   stop(): Promise<void>;
 }
 
 const EVERY_MS = 1_000;
 const LOOK_MS = 10;
 const PATIENCE_MS = 60_000;
-const PAGE_BYTES = 4096;
 const PROBE = "soak probe";
 
 /** Takes both once a second; the latency is that of one event, from its sending until it is stored. */
@@ -44,9 +46,11 @@ export function startSampling(arena: Arena): Sampling {
     }
   };
   const measuring = measure();
-  measuring.catch(() => {});
+  const broken = measuring.then(() => new Promise<never>(() => {}));
+  broken.catch(() => {});
   return {
     samples,
+    broken,
     setQuiet(quiet) {
       isQuiet = quiet;
       if (!quiet) disturbances++;
@@ -60,10 +64,9 @@ export function startSampling(arena: Arena): Sampling {
 
 /** @throws Error where the process is gone, which a soak does not want it to be */
 async function residentMb(pid: number): Promise<number> {
-  const statm = await Deno.readTextFile(`/proc/${pid}/statm`).catch(() => {
-    throw new Error("the server's process is gone");
-  });
-  return Number(statm.split(" ")[1]) * PAGE_BYTES / 1024 / 1024;
+  const { now } = await memoryMb(pid);
+  if (Number.isNaN(now)) throw new Error("the server's process is gone");
+  return now;
 }
 
 /** Milliseconds from sending one event until its row is there. */

@@ -101,7 +101,10 @@ async function soak(directory: string): Promise<boolean> {
     console.log(`${minutes} min: ${accepted} events, ${memory} MB, ${latency} ms`);
   }, 60_000);
   try {
-    const times = await disturb(arena, began + MINUTES * 60_000, sampling.setQuiet);
+    const times = await Promise.race([
+      disturb(arena, began + MINUTES * 60_000, sampling.setQuiet),
+      sampling.broken,
+    ]);
     await sampling.stop();
     await load.end();
     await untilStored(arena, load.accepted);
@@ -130,7 +133,7 @@ async function soak(directory: string): Promise<boolean> {
   } finally {
     clearInterval(said);
     await load.end();
-    await sampling.stop();
+    await sampling.stop().catch(() => {});
   }
 }
 
