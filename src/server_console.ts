@@ -4,6 +4,7 @@ import ipaddr from "ipaddr.js";
 import type { Config } from "./config/config.ts";
 import { ConsoleServer } from "./console/console_server.ts";
 import { Sampler } from "./console/sampler.ts";
+import { Tails } from "./console/tails.ts";
 import type { ReplayParts } from "./dead_letters/replay.ts";
 import { PaddockError } from "./errors.ts";
 import type { HealthReport } from "./health.ts";
@@ -12,12 +13,12 @@ import type { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import { ProcessMemory } from "./plugins/hosts/process_memory.ts";
 import { RELOAD_CHANNEL } from "./plugins/registry/reloader.ts";
 import type { Jobs } from "./server_jobs.ts";
+import type { Telemetry } from "./server_telemetry.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import type { Queryable } from "./stores/postgres/database.ts";
 import type { PubSub } from "./stores/pubsub.ts";
-import type { Observers } from "./telemetry/observer.ts";
 
 /** Below this a token can be guessed. */
 const MIN_TOKEN = 16;
@@ -55,15 +56,15 @@ export function startConsole(
     readonly health: () => HealthReport;
     readonly jobs: Jobs | null;
     readonly notifications: PubSub;
-    readonly observers: Observers;
+    readonly telemetry: Telemetry;
   },
   started: StopStack,
 ): string | null {
   const access = consoleAccess(config);
   if (access === null) return null;
-  const { pipeline, hosts, sources } = parts;
+  const { pipeline, hosts, sources, telemetry } = parts;
   let [batches, batchMs] = [0, 0];
-  parts.observers.add({
+  telemetry.observers.add({
     batchDone: (_source, _events, ms) => {
       batches++;
       batchMs += ms;
@@ -90,13 +91,17 @@ export function startConsole(
     },
   );
   started.push("console numbers", () => sampler.stop());
+  const tails = new Tails(parts.notifications);
+  started.push("console tails", () => tails.stop());
   const server = new ConsoleServer({
     config,
     database: storage.database,
     storage: storage.description,
     startedAt: new Date(),
     sampler,
+    tails,
     health: parts.health,
+    speed: (pluginId) => telemetry.recent.runsOf(pluginId),
     activity: (configId) => hosts.activity.get(configId),
     memoryOf: async (pluginId) => {
       // Those of all plugins are asked for at once, as they are known for a while then.

@@ -21,6 +21,8 @@ const CACHED_SELECTORS = 1_000;
 
 export class ActionMatcher {
   readonly #patterns = new Patterns();
+  /** Read once for each version of a step. */
+  readonly #filters = new WeakMap<ActionStep, readonly (PropertyFilter | null)[]>();
   readonly #selectors = new LRUCache<string, { readonly selector: Selector | null }>({
     max: CACHED_SELECTORS,
   });
@@ -43,12 +45,21 @@ export class ActionMatcher {
         this.#matchesUrl(step, subject) &&
         matchesElement(step, subject.elements) &&
         (!step.selector || this.#matchesSelector(step.selector, subject.elements)) &&
-        propertyFilters(step.properties).every((filter) =>
+        this.#filtersOf(step).every((filter) =>
           filter !== null && this.#passes(filter, subject, person)
         );
     } catch {
       return false;
     }
+  }
+
+  #filtersOf(step: ActionStep): readonly (PropertyFilter | null)[] {
+    let filters = this.#filters.get(step);
+    if (filters === undefined) {
+      filters = propertyFilters(step.properties);
+      this.#filters.set(step, filters);
+    }
+    return filters;
   }
 
   #matchesUrl({ url, urlMatching }: ActionStep, { event }: ActionSubject): boolean {

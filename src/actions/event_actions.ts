@@ -1,5 +1,6 @@
 /** Actions as the store sees them: which match the events of a batch, and which of those have hooks. */
 import type { ActionSubject } from "../events/prepared_event.ts";
+import type { Action } from "./action.ts";
 import type { ActionCatalog } from "./action_catalog.ts";
 import { ActionMatcher, type ActionPerson, cohortsOf } from "./action_matcher.ts";
 import type { HookIndex } from "./hook_index.ts";
@@ -8,6 +9,8 @@ export class EventActions {
   readonly #catalog: ActionCatalog;
   readonly #hooks: HookIndex;
   readonly #matcher = new ActionMatcher();
+  /** A team's list is another one once one of its actions changed. */
+  readonly #cohorts = new WeakMap<readonly Action[], readonly number[]>();
 
   constructor(catalog: ActionCatalog, hooks: HookIndex) {
     this.#catalog = catalog;
@@ -16,7 +19,13 @@ export class EventActions {
 
   /** The cohorts whose members have to be known to match a team's actions. */
   cohortsOf(teamId: number): readonly number[] {
-    return cohortsOf(this.#catalog.ofTeam(teamId));
+    const actions = this.#catalog.ofTeam(teamId);
+    let cohorts = this.#cohorts.get(actions);
+    if (cohorts === undefined) {
+      cohorts = cohortsOf(actions);
+      this.#cohorts.set(actions, cohorts);
+    }
+    return cohorts;
   }
 
   /** Ids of the team's actions that match, and of those that somebody is to be told of. */

@@ -18,7 +18,6 @@ import pluginForm from "./web/plugin_form.tsx" with { type: "text" };
 import pluginGrants from "./web/plugin_grants.tsx" with { type: "text" };
 import pluginLog from "./web/plugin_log.tsx" with { type: "text" };
 import plugins from "./web/plugins.tsx" with { type: "text" };
-import rates from "./web/rates.ts" with { type: "text" };
 import settings from "./web/settings.tsx" with { type: "text" };
 import signIn from "./web/sign_in.tsx" with { type: "text" };
 import tail from "./web/tail.tsx" with { type: "text" };
@@ -45,7 +44,6 @@ export const WEB_MODULES: Readonly<Record<string, string>> = {
   "plugin_grants.tsx": pluginGrants,
   "plugin_log.tsx": pluginLog,
   "plugins.tsx": plugins,
-  "rates.ts": rates,
   "settings.tsx": settings,
   "sign_in.tsx": signIn,
   "tail.tsx": tail,

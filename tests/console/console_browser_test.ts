@@ -137,6 +137,8 @@ Deno.test("a plugin is installed, configured, granted a host and watched; a dead
     return await page.locator("details.row").first().isVisible();
   });
   await page.locator("details.row summary").first().click();
+  await page.getByText("after Enricher (1): changed").first().waitFor();
+  await page.getByText('+ properties.plan: "gold"').first().waitFor();
   await look(browser, "tail");
 
   await page.getByRole("link", { name: "Events", exact: true }).click();

@@ -17,13 +17,16 @@ interface TestConsole extends AsyncDisposable {
   ask(path: string, init?: RequestInit): Promise<Response>;
 }
 
-async function startConsole(env: Record<string, string> = {}): Promise<TestConsole> {
+async function startConsole(
+  env: Record<string, string> = {},
+  anyPort = true,
+): Promise<TestConsole> {
   const database = await createTestDatabase();
   const server = await startServer(loadConfig({
     DATABASE_URL: database.url,
     REDIS_URL: "none",
     HTTP_PORT: "0",
-    CONSOLE_PORT: "0",
+    ...(anyPort ? { CONSOLE_PORT: "0" } : {}),
     ...env,
   }));
   const address = server.console as string;
@@ -82,7 +85,7 @@ Deno.test("beyond loopback there is no console without a token, and none at all 
   assert.equal(without.server.console, null);
 });
 
-Deno.test("the console's own port is needed; a default that is taken is not", async () => {
+Deno.test("a port that was asked for has to be free; the default need not be", async () => {
   const port = freePort();
   const listener = Deno.listen({ hostname: "127.0.0.1", port });
   try {
@@ -90,6 +93,9 @@ Deno.test("the console's own port is needed; a default that is taken is not", as
   } finally {
     listener.close();
   }
+  await using one = await startConsole({}, false);
+  await using other = await startConsole({}, false);
+  assert.notEqual(one.address, other.address);
 });
 
 Deno.test("without a session nothing is told; with a token, only to those who know it", async () => {

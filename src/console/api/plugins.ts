@@ -49,6 +49,7 @@ export function pluginRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
         enabled: own?.enabled ?? false,
         otherTeams: all.filter((each) => each.enabled && each.teamId !== teamId).length,
         activity: own === undefined ? null : counts(parts, own.id),
+        speed: parts.speed(plugin.id),
         memoryBytes: await parts.memoryOf(plugin.id),
       };
     }));

@@ -121,7 +121,27 @@ export interface PluginRow {
   readonly enabled: boolean;
   readonly otherTeams: number;
   readonly activity: Counts | null;
+  /** Within the last minute. */
+  readonly speed: {
+    readonly eventsPerSecond: number;
+    readonly p50Ms: number | null;
+    readonly p99Ms: number | null;
+  };
   readonly memoryBytes: number | null;
+}
+
+export interface TailLine {
+  readonly number: number;
+  readonly at: string;
+  readonly point: string;
+  readonly outcome?: "changed" | "unchanged" | "dropped" | "failed";
+  readonly uuid: string;
+  readonly event: string;
+  readonly distinctId: string;
+  readonly properties: string;
+  readonly isCut?: true;
+  readonly skipped?: number;
+  readonly changes: readonly string[];
 }
 
 export interface Field {

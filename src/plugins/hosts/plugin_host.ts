@@ -2,9 +2,7 @@
  * One plugin as the server sees it: frames in, results out, whatever happens to the process behind
  * it. A crash costs the event that caused it; the others are done again.
  */
-import type { LimitFunction } from "p-limit";
 import {
-  type ApiCall,
   decodeResults,
   encodeFrame,
   type EventResult,
@@ -16,25 +14,17 @@ import {
 } from "../../../plugins_runtime/frames.ts";
 import type { HookRequest } from "../../../plugins_runtime/hook_frames.ts";
 import { errorMessage } from "../../errors.ts";
-import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
+import type { EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
-import type { Observer } from "../../telemetry/observer.ts";
-import type { Breaker } from "../breaker/breaker.ts";
-import type {
-  GivenUp,
-  PluginApi,
-  PluginCapabilities,
-  PluginConfig,
-  PluginLog,
-  PluginReports,
-  PluginSpec,
-} from "../types.ts";
+import type { PluginCapabilities, PluginConfig, PluginSpec } from "../types.ts";
 import { BreakerWatch } from "./breaker_watch.ts";
-import type { HostLimits, HostRuntime } from "./host_command.ts";
+import { CallRelay } from "./call_relay.ts";
+import { ConfigSetups } from "./config_setups.ts";
+import { HostEgress } from "./host_egress.ts";
+import type { PluginHostOptions, PluginHostParts } from "./host_parts.ts";
 import { HostProcess } from "./host_process.ts";
 import { HookCalls } from "./hook_calls.ts";
 import {
-  readCalls,
   readLoadReport,
   readLogLines,
   readRefusedHost,
@@ -47,67 +37,7 @@ import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { RunReports } from "./run_reports.ts";
-import { SetupAttempts } from "./setup_attempts.ts";
-import type { PluginSite } from "../site/site_client.ts";
 import { SiteRelay } from "../site/site_relay.ts";
-
-export interface PluginHostOptions {
-  readonly taskTimeoutMs: number;
-  readonly tasksPerWorker: number;
-  /** Of the code that runs in the process; see `HOST_RUNTIME`. */
-  readonly runtime: HostRuntime;
-  readonly limits: HostLimits;
-  readonly logLinesPerSecond: number;
-  /** Characters of one line that are kept. */
-  readonly logLineLength: number;
-  /** Without work for so long its process is ended; 0 is never. */
-  readonly idleMs: number;
-  readonly egress: EgressLimits;
-  /** Shown in the plugin's log. */
-  readonly instanceId: string;
-}
-
-/** What one plugin process may do at the hosts it was granted. */
-export interface EgressLimits {
-  /** At a time. */
-  readonly requests: number;
-  /** Of one request, its answer included. */
-  readonly requestMs: number;
-  /** In both directions. */
-  readonly bytesPerMinute: number;
-}
-
-export interface PluginHostParts {
-  readonly log: PluginLog;
-  readonly reports: PluginReports;
-  readonly api: PluginApi;
-  readonly breaker: Breaker;
-  readonly egress: Egress;
-  /** Who asks PostHog's application for plugins; without it `posthog.api` is refused. */
-  readonly site?: PluginSite;
-  /** Told of each attempt to reach what was not granted. */
-  readonly refused: (refusal: EgressRefusal) => void;
-  /** Told of what the plugin does. */
-  readonly observer?: Observer;
-  /** Told when the code was loaded or a config's setup came to an end, one way or the other. */
-  readonly settled?: () => void;
-  /** Bounds how many processes start at once, over all plugins. */
-  readonly starts: LimitFunction;
-}
-
-/** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
-const MAX_UNANSWERED_CALLS = 50_000;
-
-/** What a log says of a config whose setup failed too often. */
-const GIVEN_UP: Readonly<Record<GivenUp, (attempts: number, seconds: number) => string>> = {
-  disabled: (attempts) =>
-    `Disabling it due to too many retries – tried to load it ${attempts} times before giving up.`,
-  "other servers": (attempts, seconds) =>
-    `Tried ${attempts} times; it stays enabled, as not every running server failed to. ` +
-    `Retrying in ${seconds} s.`,
-  "version before": (attempts, seconds) =>
-    `Tried ${attempts} times; the version before goes on. Retrying in ${seconds} s.`,
-};
 
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
@@ -119,14 +49,15 @@ export class PluginHost {
   readonly #options: PluginHostOptions;
   readonly #parts: PluginHostParts;
   readonly #messages: PluginMessages;
-  readonly #setups = new SetupAttempts();
+  readonly #setups: ConfigSetups;
   readonly #timers = new Set<ReturnType<typeof setTimeout>>();
   readonly #jobs: JobQueue;
   readonly #watch: BreakerWatch;
   readonly #runs: RunReports;
   readonly #site: SiteRelay;
+  readonly #calls: CallRelay;
+  readonly #egress: HostEgress;
   #process: HostProcess | null = null;
-  #pass: EgressPass | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
   #started: () => void = () => {};
@@ -140,9 +71,6 @@ export class PluginHost {
   #lastWork = performance.now();
   #stopped = false;
   #tornDown: (() => void) | null = null;
-  /** The frames of calls are worked off one after the other, in the plugin's order. */
-  #calls: Promise<void> = Promise.resolve();
-  #unanswered = 0;
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
@@ -157,6 +85,14 @@ export class PluginHost {
     this.#configs = new Map(spec.configs.map((config) => [config.id, config]));
     this.#runs = new RunReports(spec, this.#configs, parts.observer);
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
+    this.#calls = new CallRelay(parts.api, this.#configs);
+    this.#egress = new HostEgress(parts.egress, spec, options.egress);
+    this.#setups = new ConfigSetups(spec, {
+      messages,
+      reports: parts.reports,
+      instanceId: options.instanceId,
+      again: (configId) => this.#setUpAgain(configId),
+    });
   }
 
   /** False once it is known that it has nothing to say about events. */
@@ -236,22 +172,22 @@ export class PluginHost {
 
   /** Whether its code is loaded and its configs are set up, as far as that is possible. */
   get isReady(): boolean {
-    return this.#isLoaded && this.#setups.settled >= this.spec.configs.length;
+    return this.#isLoaded && this.#setups.attempts.settled >= this.spec.configs.length;
   }
 
   /** Whether a config is set up in this process. */
   isSetUp(configId: number): boolean {
-    return this.#isLoaded && this.#setups.isReady(configId);
+    return this.#isLoaded && this.#setups.attempts.isReady(configId);
   }
 
   /** Whether its code cannot be loaded, or a config of it was not set up. */
   get hasFailed(): boolean {
-    return this.#loadError !== null || this.#setups.settled > this.#setups.ready;
+    return this.#loadError !== null || this.#setups.attempts.settled > this.#setups.attempts.ready;
   }
 
   /** Whether a config was ever set up, and the plugin is not known to be broken since. */
   hasServed(configId: number): boolean {
-    return this.#setups.hasServed(configId) && this.#loadError === null &&
+    return this.#setups.attempts.hasServed(configId) && this.#loadError === null &&
       this.#parts.breaker.state(performance.now()) !== "disabled";
   }
 
@@ -262,7 +198,7 @@ export class PluginHost {
 
   /** Closes the way to every host at once. */
   closeEgress(): void {
-    if (this.#pass !== null) this.#parts.egress.revoke(this.#pass);
+    this.#egress.close();
   }
 
   /** Whether it is on its way to that. */
@@ -272,7 +208,7 @@ export class PluginHost {
 
   /** Configs whose setup succeeded in this process. */
   get readyConfigs(): number {
-    return this.#setups.ready;
+    return this.#setups.attempts.ready;
   }
 
   /** Events whose results somebody waits for. */
@@ -299,7 +235,7 @@ export class PluginHost {
   check(now: number): void {
     const job = this.#jobs.current;
     // A slow setup is not slow work.
-    if (job !== null && this.#setups.isSettled(job.configId)) this.#watch.isAt(job, now);
+    if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
   }
 
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
@@ -307,7 +243,7 @@ export class PluginHost {
     const { idleMs } = this.#options;
     if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
     // What waits for its next attempt is not idle.
-    if (this.#timers.size > 0) return;
+    if (this.#setups.isWaiting) return;
     if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
   }
 
@@ -323,6 +259,7 @@ export class PluginHost {
   async stop(patienceMs: number): Promise<void> {
     this.#stopped = true;
     for (const timer of this.#timers) clearTimeout(timer);
+    this.#setups.stop();
     this.#jobs.withdraw();
     await this.#end(patienceMs);
     this.#jobs.leaveUnfinished();
@@ -354,7 +291,7 @@ export class PluginHost {
     this.#parts.starts(async () => {
       let pass: EgressPass | null = null;
       try {
-        if (!this.#stopped) pass = await this.#openEgress();
+        if (!this.#stopped) pass = await this.#egress.open();
       } catch (error) {
         this.#messages.system("ERROR", `Plugin cannot reach any host: ${errorMessage(error)}`);
       }
@@ -364,21 +301,6 @@ export class PluginHost {
       this.#started = resolve;
       this.#spawnNow(pass);
       return promise;
-    });
-  }
-
-  /** A way to the hosts that were granted; null where there are none. */
-  #openEgress(): Promise<EgressPass | null> {
-    const { grants, id: pluginId } = this.spec;
-    if (grants.length === 0) return Promise.resolve(null);
-    const { requests, requestMs, bytesPerMinute } = this.#options.egress;
-    return this.#parts.egress.open({
-      pluginId,
-      grants,
-      // Idle connections that are kept for the next request count too.
-      connections: requests * 2,
-      idleMs: requestMs,
-      bytesPerMinute,
     });
   }
 
@@ -400,16 +322,15 @@ export class PluginHost {
         },
         ended: (reason) => {
           this.#site.abort();
-          if (pass !== null) this.#parts.egress.revoke(pass);
+          this.#egress.end(pass);
           if (this.#process === process) this.#crashed(reason);
         },
       },
     );
     this.#process = process;
-    this.#pass = pass;
     this.#isLoaded = false;
     this.#jobs.unsend();
-    this.#setups.restarted();
+    this.#setups.attempts.restarted();
     process.send(loadFrame(this.spec, { ...this.#options, egress: pass, egressLimits }));
     process.setBusy(true);
   }
@@ -446,7 +367,7 @@ export class PluginHost {
         case FrameType.HookDone:
           return this.#afterCalls(process, () => this.#receiveHook(id, payload));
         case FrameType.Calls:
-          return this.#receiveCalls(id, readCalls(payload), process);
+          return this.#calls.receive({ id, payload }, (frame) => process.send(frame));
         case FrameType.SiteRequest:
           return this.#site.receive({ id, payload }, (frame) => process.send(frame));
         case FrameType.Log:
@@ -474,8 +395,7 @@ export class PluginHost {
    * captured, set or enqueued is durable when the event is acknowledged, awaited or not.
    */
   #afterCalls(process: HostProcess, run: () => void): void {
-    if (this.#unanswered === 0) return run();
-    this.#calls = this.#calls.then(() => {
+    this.#calls.after(() => {
       if (this.#process !== process) return;
       try {
         run();
@@ -491,7 +411,7 @@ export class PluginHost {
     this.#process?.noteProgress();
     if (job.isComplete) {
       this.#crashes = 0;
-      if (this.#setups.isSettled(job.configId)) this.#watch.finished(job);
+      if (this.#setups.attempts.isSettled(job.configId)) this.#watch.finished(job);
       this.#runs.finished(job);
     }
     this.#noteBusy();
@@ -507,20 +427,6 @@ export class PluginHost {
     this.#runs.answered(answer);
     this.#noteBusy();
     this.#pump();
-  }
-
-  #receiveCalls(id: number, calls: readonly ApiCall[], process: HostProcess): void {
-    this.#unanswered += calls.length;
-    if (this.#unanswered > MAX_UNANSWERED_CALLS) throw new RangeError("too many calls at a time");
-    this.#calls = this.#calls.then(async () => {
-      // Never rejects, whatever was asked.
-      const answers = await this.#parts.api.call(
-        this.#configs,
-        calls.map(({ configId, method, args }) => ({ pluginConfigId: configId, method, args })),
-      );
-      this.#unanswered -= calls.length;
-      process.send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(answers))));
-    });
   }
 
   #receiveRefused(refused: RefusedHost | null): void {
@@ -563,51 +469,19 @@ export class PluginHost {
     this.#pump();
   }
 
-  #receiveSetup({ configId, error }: SetupReport): void {
+  #receiveSetup(report: SetupReport): void {
+    const { configId } = report;
     if (!this.#configs.has(configId)) return;
-    const { instanceId } = this.#options;
-    if (!this.#setups.isSettled(configId)) this.#process?.noteProgress();
-    const outcome = this.#setups.ended(configId, error);
+    if (!this.#setups.attempts.isSettled(configId)) this.#process?.noteProgress();
+    this.#setups.ended(report);
     this.#noteBusy();
-    if (error !== null) this.#messages.failed(configId, error);
-    const failed = `Plugin failed to load (instance ID ${instanceId}).`;
-    switch (outcome.kind) {
-      case "ready":
-        this.#parts.reports.ready(configId);
-        this.#messages.systemFor(configId, "INFO", `Plugin loaded (instance ID ${instanceId}).`);
-        break;
-      case "give up":
-        this.#parts.reports.gaveUp(configId, this.#versionOf(configId), (fate) => {
-          this.#messages.systemFor(
-            configId,
-            "ERROR",
-            `${failed} ${GIVEN_UP[fate](outcome.attempts, outcome.waitMs / 1000)}`,
-          );
-        });
-        this.#setUpLater(configId, outcome.waitMs);
-        break;
-      case "retry":
-        this.#messages.systemFor(
-          configId,
-          "ERROR",
-          `${failed} Retrying in ${outcome.waitMs / 1000} s.`,
-        );
-        this.#setUpLater(configId, outcome.waitMs);
-    }
     this.#parts.settled?.();
   }
 
-  #setUpLater(configId: number, ms: number): void {
-    this.#later(ms, () => {
-      const payload = encoder.encode(JSON.stringify({ configId }));
-      if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
-    });
-  }
-
-  /** Of code, grants and config: the same on every server. */
-  #versionOf(configId: number): string {
-    const { configs, version } = this.spec;
-    return `${version} ${configs.find(({ id }) => id === configId)?.updatedAt}`;
+  /** A new process calls it by itself. */
+  #setUpAgain(configId: number): void {
+    const payload = encoder.encode(JSON.stringify({ configId }));
+    if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
   }
 
   /** The process died under its work, or before it had any. */

@@ -12,7 +12,7 @@ import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { EgressRefusals } from "../egress/egress_refusals.ts";
 import { HostTargets } from "./host_targets.ts";
 import { passedBy } from "./job.ts";
-import type { PluginHostParts } from "./plugin_host.ts";
+import type { PluginHostParts } from "./host_parts.ts";
 import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
 import { Succession } from "./succession.ts";
 

@@ -7,7 +7,8 @@ import type { BreakerState } from "../breaker/breaker.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
-import { PluginHost, type PluginHostOptions, type PluginHostParts } from "./plugin_host.ts";
+import type { PluginHostOptions, PluginHostParts } from "./host_parts.ts";
+import { PluginHost } from "./plugin_host.ts";
 
 /** Sends events through whoever serves their config now. */
 export type HandOver = (

@@ -4,7 +4,13 @@ import { SiteClient } from "../../../src/plugins/site/site_client.ts";
 import { migrate } from "../../../src/stores/migrations/migrate.ts";
 import { createFirstProject, createProject } from "../../../src/stores/postgres/first_project.ts";
 import { PostgresSiteKeys } from "../../../src/stores/postgres/site_keys.ts";
+import { pushEvents } from "../../../src/sources/celery/producer.ts";
 import { createTestDatabase } from "../../services/database.ts";
+import { eventually } from "../../services/eventually.ts";
+import { prepareDatabase } from "../../services/pipeline.ts";
+import { installPlugin } from "../../services/plugin_rows.ts";
+import { createTestQueue } from "../../services/redis_queue.ts";
+import { startServerProcess } from "../../services/server_process.ts";
 import { Breakers } from "../../../src/plugins/breaker/breakers.ts";
 import { fence, pluginEvent, propertiesOf, TEAM, type TestPlugin } from "../fence.ts";
 
@@ -261,4 +267,60 @@ Deno.test("an organization's first request makes its bot and key; later ones fin
   const renewed = await keys.keysOf(first.teamId);
   assert.notEqual(renewed.personal, all[0]?.personal);
   await assert.rejects(keys.keysOf(999_999), /there is no project 999999/);
+});
+
+Deno.test("through the real server: SITE_URL, the project's token, a key of the organization's bot", async () => {
+  await using test = await createTestDatabase();
+  await using queue = await createTestQueue();
+  await using site = webServer(() => Response.json({ results: [1, 2] }));
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  await installPlugin(database, {
+    name: "Asking",
+    teamId,
+    source: `export async function processEvent(event) {
+      const answer = await posthog.api.get("/api/projects/@current/annotations")
+      event.properties.found = (await answer.json()).results.length
+      return event
+    }`,
+  });
+  const baseDir = await Deno.makeTempDir();
+  const server = await startServerProcess({
+    DATABASE_URL: test.url,
+    REDIS_URL: queue.url,
+    PLUGINS_CELERY_QUEUE: queue.queue,
+    BASE_DIR: baseDir,
+    SITE_URL: site.url.href,
+  });
+  try {
+    await pushEvents(queue.redis, queue.queue, [{
+      teamId,
+      distinctId: "visitor",
+      ip: null,
+      siteUrl: null,
+      now: new Date().toISOString(),
+      sentAt: null,
+      data: { event: "e", properties: {} },
+      uuid: "",
+    }]);
+    let found: unknown;
+    await eventually(async () => {
+      const rows = await database.query<{ properties: Record<string, unknown> }>(
+        "SELECT properties FROM posthog_event",
+      );
+      found = rows[0]?.properties.found;
+      return rows.length > 0;
+    });
+    assert.equal(found, 2);
+  } finally {
+    await server.stop();
+    await Deno.remove(baseDir, { recursive: true });
+  }
+  const [keys] = await database.query<{ token: string; value: string }>(
+    "SELECT api_token AS token, value FROM posthog_team, posthog_personalapikey",
+  );
+  const [request] = site.seen;
+  assert.equal(request?.url.pathname, `/api/projects/${teamId}/annotations`);
+  assert.equal(request?.url.search, `?token=${keys?.token}`);
+  assert.equal(request?.headers.get("authorization"), `Bearer ${keys?.value}`);
 });
