@@ -176,6 +176,8 @@ export function startWorker(access: NetworkAccess | null): void {
     const frames = reader.push((message as MessageEvent<Uint8Array>).data);
     for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
   }, { capture: true });
+  // To the host's isolate, which hands nothing on before; the last word that goes there.
+  globalThis.postMessage(null);
   extendResponses();
   // Streams can be made to read from a resource by its number. Standard input is the host's to read,
   // and nothing is said on standard error from here.
