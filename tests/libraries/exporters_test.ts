@@ -79,11 +79,15 @@ for (const compression of ["no compression", "gzip", "brotli"]) {
   });
 }
 
-Deno.test("bigquery_export: the table is made, and all rows are in it once", async () => {
+Deno.test("bigquery_export: the table is made, and all rows are in it once, through failures", async () => {
   await using google = await startGoogleApis();
   await using proxy = await startFaultyProxy(google.port);
   // While it is set up nothing fails: its requests are not tried again by this plugin.
-  proxy.behave((request) => request <= 2 ? "accept" : request % 3 === 0 ? "fail" : "accept");
+  proxy.behave((request) =>
+    request <= 2 || request > 10
+      ? "accept"
+      : (["accept", "fail", "reset"] as const)[request % 3] ?? "accept"
+  );
   await using run = await runPlugin("bigquery_export", {
     config: {
       datasetId: "set",
@@ -132,8 +136,11 @@ Deno.test("pubsub_export: every event is a message, through refusals and resets"
   await exported(run, () => server.messages.flatMap(numbersIn));
 });
 
-Deno.test("snowflake_export: logs in, inserts over one pooled connection, logs out", async () => {
+Deno.test("snowflake_export: inserts over one pooled connection, through failures, and logs out", async () => {
   await using server = await startSnowflake("paddock", "secret");
+  await using proxy = await startFaultyProxy(server.port);
+  // Behind the log-in and the making of the table; what failed the client itself tries again.
+  proxy.behave((request) => request === 3 ? "fail" : request === 5 ? "reset" : "accept");
   const config = {
     account: "account",
     username: "paddock",
@@ -141,11 +148,11 @@ Deno.test("snowflake_export: logs in, inserts over one pooled connection, logs o
     database: "db",
     schema: "public",
     table: "events",
-    accessUrl: `http://127.0.0.1:${server.port}`,
+    accessUrl: `http://127.0.0.1:${proxy.port}`,
   };
   const run = await runPlugin("snowflake_export", {
     config,
-    grants: [`127.0.0.1:${server.port}`],
+    grants: [`127.0.0.1:${proxy.port}`],
   });
   try {
     await exported(run, () => server.statements.flatMap((each) => numbersIn(JSON.stringify(each))));
