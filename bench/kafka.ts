@@ -91,14 +91,17 @@ async function run(): Promise<void> {
   const before = await cpuOf(running.map(({ pid }) => pid));
   await endOf(TOPICS.events, warmUp + events);
   const rate = events / (performance.now() - began) * 1000;
-  const used = await cpuOf(running.map(({ pid }) => pid)) - before;
+  const used = await cpuOf(running.map(({ pid }) => pid));
   // Measured on both sides, as a machine that does other things is not the same for long.
   const second = await bareLoop("after");
   const bare = (first + second) / 2;
   console.log(`bare: ${Math.round(first)} and ${Math.round(second)} events/s`);
   console.log(
     `${servers} server(s), ${values.plugins} plugins: ${Math.round(rate)} events/s, ` +
-      `ratio ${(rate / bare).toFixed(2)}, CPU ${Math.round(used / events * 1e6)} µs/event`,
+      `ratio ${(rate / bare).toFixed(2)}; CPU µs/event: ` +
+      Object.keys(used).map((part) =>
+        `${part} ${Math.round(((used[part] ?? 0) - (before[part] ?? 0)) / events * 1e6)}`
+      ).join(", "),
   );
   const delays = await delaysAt(rate / 2, Number(values.seconds), project.teamId);
   const at = (share: number) => delays[Math.floor(delays.length * share)]?.toFixed(0);
@@ -241,13 +244,16 @@ async function delaysAt(rate: number, seconds: number, teamId: number): Promise<
   return delays.sort((one, other) => one - other);
 }
 
-async function cpuOf(pids: readonly number[]): Promise<number> {
-  let sum = 0;
-  for (const pid of pids) {
-    const { self, below } = await cpuSeconds(pid);
-    sum += self + below;
-  }
-  return sum;
+/** CPU seconds used so far, by part. */
+async function cpuOf(serverPids: readonly number[]): Promise<Record<string, number>> {
+  const [stored, broker] = [await cpuSeconds(postgres.pid), await cpuSeconds(kafka.pid)];
+  const own = await Promise.all(serverPids.map((pid) => cpuSeconds(pid)));
+  return {
+    servers: own.reduce((sum, { self }) => sum + self, 0),
+    plugins: own.reduce((sum, { below }) => sum + below, 0),
+    postgres: stored.self + stored.below,
+    kafka: broker.self + broker.below,
+  };
 }
 
 function pause(ms: number): Promise<void> {
