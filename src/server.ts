@@ -145,7 +145,7 @@ async function start(
     tooLarge: postgresInbox,
   }, started);
   const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
-  const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
+  const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId), observer);
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
   const hosts = await startPlugins(
