@@ -13,6 +13,7 @@ const PAGES = [
   "docs/getting-started.md",
   "docs/plugins.md",
   "docs/operations.md",
+  "docs/observability.md",
   "examples/plugins/hello/README.md",
   "examples/plugins/drop-bots/README.md",
   "examples/plugins/visitor-counter/README.md",
@@ -28,14 +29,18 @@ const ELSEWHERE: readonly (readonly [line: RegExp, test: string])[] = [
   [/^curl http:\/\/127\.0\.0\.1:8000\/e\//, "tests/readme/quick_start_test.ts"],
   [/^curl http:\/\/127\.0\.0\.1:8000\/_ready/, "tests/server/lifecycle_test.ts"],
   [/^deno task paddock --healthcheck/, "tests/cli/modes_test.ts"],
+  [/^deno task paddock (?:top|tap)$/, "tests/cli/live_commands_test.ts"],
   [/^source <\(paddock completion bash\)$/, "tests/cli/completion_test.ts"],
 ];
 
-/** Lines of a page's shell blocks. */
+const PADDOCK = /^(?:deno task )?paddock (.*)$/;
+
+/** Lines of a page's shell blocks, without what is said behind them. */
 async function linesOf(page: string): Promise<string[]> {
   const text = await Deno.readTextFile(`${ROOT}${page}`);
   return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].flatMap(([, block]) =>
-    (block as string).split("\n").filter((line) => line.trim() !== "")
+    (block as string).split("\n")
+      .map((line) => line.replace(/\s+# .*$/, "")).filter((line) => line.trim() !== "")
   );
 }
 
@@ -67,7 +72,7 @@ for (const page of PAGES) {
         assert.ok(await Deno.stat(`${ROOT}${known[1]}`), `${known[1]} runs ${line}`);
         continue;
       }
-      const command = /^(?:deno task )?paddock (.*)$/.exec(line)?.[1];
+      const command = PADDOCK.exec(line)?.[1];
       assert.ok(command !== undefined, `${page}: nothing runs '${line}'`);
       const words = wordsOf(command)
         // What is below the folder of a shell is below BASE_DIR here.
@@ -90,7 +95,7 @@ Deno.test("no page with commands is left out", async () => {
   const known = [...PAGES, "README.md"];
   const missing: string[] = [];
   for (const file of files.filter((each) => !known.includes(each))) {
-    if ((await linesOf(file)).some((line) => /\bpaddock /.test(line))) missing.push(file);
+    if ((await linesOf(file)).some((line) => PADDOCK.test(line))) missing.push(file);
   }
   assert.deepEqual(missing, []);
 });
