@@ -6,7 +6,7 @@ COPY main.ts mod.ts LICENSE THIRD_PARTY_NOTICES.md ./
 COPY src src
 COPY plugins_runtime plugins_runtime
 # Everything the server imports, as the lock has it; later starts need no network.
-RUN deno cache --frozen main.ts plugins_runtime/host.ts plugins_runtime/worker.ts
+RUN deno cache --frozen main.ts plugins_runtime/host.ts plugins_runtime/plain_worker.ts plugins_runtime/networked_worker.ts
 
 FROM denoland/deno:2.9.6
 WORKDIR /paddock

@@ -5,12 +5,14 @@
  *
  *   deno task bench:load [--events=40000] [--warm=10000] [--plugins=0,1,3]
  *                        [--mixes=known,new,identify,teams] [--idle=100] [--growth=10]
+ *                        [--observed=0]
  *
  * The first `warm` events are stored before the measuring begins: what counts is what a server does
  * that runs for longer than a second. Mixes: `known` visitors; `new`: three of ten events are the first of their visitor; `identify`: one of
  * ten is an `$identify` or `$create_alias`, two of ten `$set` something new; `teams`: known visitors
  * of 50 teams. `idle` is how many single events are timed with nothing else to do; `growth` is over how many
- * rounds of events the server's memory is watched. 0 leaves either out.
+ * rounds of events the server's memory is watched; `observed` is how often known visitors are sent
+ * through one plugin with everything that looks at a server, and as often without. 0 leaves each out.
  */
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
@@ -23,6 +25,7 @@ import { startRedis } from "../tests/services/redis.ts";
 import { bareInsertRate } from "./load/bare_inserts.ts";
 import { celeryItem, type Mix } from "./load/events.ts";
 import { COUNTING_SETTINGS, createCountedRole } from "./load/statements.ts";
+import { startObservers } from "./load/observers.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
 import {
   type LoadResult,
@@ -45,6 +48,7 @@ const { values } = parseArgs({
     mixes: { type: "string", default: "known,new,identify,teams" },
     idle: { type: "string", default: "100" },
     growth: { type: "string", default: "10" },
+    observed: { type: "string", default: "0" },
   },
 });
 const events = Number(values.events);
@@ -105,6 +109,26 @@ async function run(): Promise<void> {
     await idle(Number(values.idle), one, count);
   }
   await growth(Number(values.growth), one);
+  await installBenchPlugins(database, project, teams, 1);
+  await observed(Number(values.observed), one);
+}
+
+/** With StatsD, Sentry, traces and scrapes, and without, in turns: a machine is not the same for long. */
+async function observed(rounds: number, mix: Mix): Promise<void> {
+  if (rounds <= 0) return;
+  const results: { readonly on: LoadResult[]; readonly off: LoadResult[] } = { on: [], off: [] };
+  for (let round = 0; round < rounds * 2; round++) {
+    const isOn = round % 2 === 1;
+    await using observers = await startObservers();
+    results[isOn ? "on" : "off"].push(await load(mix, isOn ? observers.env : {}));
+  }
+  for (const [name, all] of Object.entries(results)) {
+    const rates = all.map(({ rate }) => Math.round(rate));
+    const cpu = all.map(({ cpu }) => Math.round(cpu.server / events * 1e6));
+    console.log(
+      `observed ${name}: ${rates.join(" ")} events/s; server's CPU µs/event: ${cpu.join(" ")}`,
+    );
+  }
 }
 
 /** One event at a time, with nothing else to do. */
@@ -133,11 +157,11 @@ async function growth(rounds: number, mix: Mix): Promise<void> {
 }
 
 /** Fills the queue, then runs the real server until every event is a row. */
-async function load(mix: Mix): Promise<LoadResult> {
+async function load(mix: Mix, env: Record<string, string> = {}): Promise<LoadResult> {
   // Known visitors are known because they came before.
   await fillQueue({ ...mix, kind: "visits" }, warmUp);
   await fillQueue(mix, events);
-  return await measureServer(serverRun(events), warmUp);
+  return await measureServer({ ...serverRun(events), env }, warmUp);
 }
 
 async function fillQueue(mix: Mix, count: number): Promise<void> {

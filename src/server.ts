@@ -145,7 +145,7 @@ async function start(
     tooLarge: postgresInbox,
   }, started);
   const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
-  const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId));
+  const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId), observer);
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
   const hosts = await startPlugins(
@@ -160,6 +160,7 @@ async function start(
       metrics,
       geoip,
       secrets,
+      forwardLog: kafka?.forwardLog,
       observer,
       tap,
     },
@@ -179,6 +180,7 @@ async function start(
   const runner = jobs === null ? null : startJobs(config, storage, jobs, {
     targets,
     counters: metrics,
+    history: kafka?.history ?? null,
     presence,
     hurry: hurry.signal,
   }, started);

@@ -2,7 +2,7 @@
 import { getLogger } from "@logtape/logtape";
 import type { Config } from "./config/config.ts";
 import { errorMessage, PaddockError } from "./errors.ts";
-import { HistoricalExport } from "./jobs/historical_export.ts";
+import { type EventHistory, HistoricalExport } from "./jobs/historical_export.ts";
 import { JobQueue } from "./jobs/job_queue.ts";
 import { JobQuota } from "./jobs/job_quota.ts";
 import { JobRunner } from "./jobs/job_runner.ts";
@@ -121,6 +121,8 @@ export function startJobs(
   parts: {
     readonly targets: PluginTargets;
     readonly counters: ExportCounters;
+    /** Where events of before are; null is the database. */
+    readonly history: EventHistory | null;
     readonly presence: ServerPresence;
     /** Ends the waiting for jobs that run. */
     readonly hurry: AbortSignal;
@@ -130,7 +132,7 @@ export function startJobs(
   const { queue, database, policies, connectionString } = jobs;
   const { targets, counters } = parts;
   const history = new HistoricalExport(
-    new StoredEvents(storage.database),
+    parts.history ?? new StoredEvents(storage.database),
     new PluginStorage(storage.database),
     queue,
     policies.export,

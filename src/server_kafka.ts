@@ -3,17 +3,23 @@ import { clickHouseOptions } from "./config/clickhouse_options.ts";
 import type { Config } from "./config/config.ts";
 import { kafkaConnection } from "./config/kafka_connection.ts";
 import { timeUuid } from "./events/uuid.ts";
+import type { EventHistory } from "./jobs/historical_export.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import { KafkaInbox } from "./sources/kafka/kafka_inbox.ts";
 import { KafkaSource } from "./sources/kafka/kafka_source.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
 import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { ClickHouseStoredEvents } from "./stores/clickhouse/stored_events.ts";
 import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
 import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
 import { GroupMember } from "./stores/kafka/group_member.ts";
 import { refusedMessageLetter } from "./stores/kafka/messages/dead_letter_message.ts";
 import type { OutputMessage } from "./stores/kafka/messages/output_message.ts";
+import {
+  type PluginLogLine,
+  pluginLogMessage,
+} from "./stores/kafka/messages/plugin_log_message.ts";
 import { KafkaProducer } from "./stores/kafka/producer.ts";
 import { KafkaRelay } from "./stores/kafka/relay.ts";
 import type { Database } from "./stores/postgres/database.ts";
@@ -28,8 +34,10 @@ export interface KafkaParts {
   /** For events that arrive otherwise, and for those that plugins capture. */
   readonly inbox: Inbox;
   readonly output: EventOutput;
-  /** For lines of plugins' logs. */
-  readonly post: (message: OutputMessage) => void;
+  /** Where events of before are. */
+  readonly history: EventHistory;
+  /** Sends lines of plugins' logs. */
+  readonly forwardLog: (line: PluginLogLine) => void;
   /** Why nothing is stored in Kafka now, or null. */
   readonly unavailable: string | null;
   /** The same of ClickHouse. */
@@ -115,7 +123,8 @@ export async function startKafka(
       onOrdered: () => relay.notify(),
       onSent: (id, letters) => relay.sent(id, letters),
     }),
-    post: (message) => logs.post(message),
+    history: new ClickHouseStoredEvents(clickhouse),
+    forwardLog: (line) => logs.post(pluginLogMessage(line)),
     get unavailable() {
       return events.unavailable ?? relayed.unavailable ?? accepted.unavailable ?? relay.unavailable;
     },

@@ -38,6 +38,7 @@ import { PostgresSiteKeys } from "./stores/postgres/site_keys.ts";
 import { PostgresPluginCache } from "./stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "./stores/postgres/plugin_storage.ts";
 import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
+import type { PluginLogLine } from "./stores/kafka/messages/plugin_log_message.ts";
 import type { PubSub } from "./stores/pubsub.ts";
 import { RedisPluginCache } from "./stores/redis/plugin_cache.ts";
 import { RedisPubSub } from "./stores/redis/pubsub.ts";
@@ -63,6 +64,8 @@ export interface PluginDeliveries {
   readonly geoip: Locator;
   /** Kept in step with what configs hold. */
   readonly secrets: SecretValues;
+  /** Told of each stored line of a plugin's log. */
+  readonly forwardLog: ((line: PluginLogLine) => void) | undefined;
   /** Told of what plugins do. */
   readonly observer: Observer;
   /** Shows passing events to whoever asks. */
@@ -85,6 +88,7 @@ export async function startPlugins(
     instanceId,
     deliveries.observer,
     deliveries.secrets.mask,
+    deliveries.forwardLog,
   );
   started.push("plugin logs", () => pluginLog.close());
   const reports = new PluginReportWriter(
@@ -99,7 +103,7 @@ export async function startPlugins(
   started.push("plugin states", () => reports.close());
   const cache = redisUrl === null
     ? new PostgresPluginCache(database)
-    : new RedisPluginCache(redisUrl);
+    : new RedisPluginCache(redisUrl, deliveries.observer);
   started.push("plugin cache", () => cache.close());
   const stores = new StoredPluginApi(cache, new PluginStorage(database));
   const breakers = new Breakers(

@@ -6,6 +6,7 @@ import { Health, type WatchedPart } from "./health.ts";
 import type { Consumer } from "./pipeline/consumer.ts";
 import type { Pipeline } from "./pipeline/pipeline.ts";
 import { consumerTrouble, pipelineTrouble } from "./pipeline/progress.ts";
+import { QueueWatch } from "./pipeline/queue_watch.ts";
 import type { PluginHosts } from "./plugins/hosts/plugin_hosts.ts";
 import { ProcessMemory } from "./plugins/hosts/process_memory.ts";
 import type { Jobs } from "./server_jobs.ts";
@@ -61,7 +62,17 @@ export function watchServer(
   started: StopStack,
 ): ServerWatch {
   const { pipeline, consumers, hosts, jobs, scheduler, database } = parts;
-  const health = new Health(watchedParts(parts));
+  const queues = new Map(
+    consumers.filter(({ source }) => !source.holdsBack).map((consumer) => {
+      const watch = new QueueWatch(consumer, () => pipeline.room.items > 0);
+      watch.start();
+      return [consumer, watch];
+    }),
+  );
+  started.push("queue watches", async () => {
+    await Promise.all([...queues.values()].map((watch) => watch.stop()));
+  });
+  const health = new Health(watchedParts(parts, queues));
   health.start();
   started.push("health", () => Promise.resolve(health.stop()));
   const memory = new ProcessMemory();
@@ -96,6 +107,7 @@ export function watchServer(
 
 function watchedParts(
   { pipeline, consumers, runner, deliverer, scheduler, geoip, kafka }: ServerParts,
+  queues: ReadonlyMap<Consumer, QueueWatch>,
 ): WatchedPart[] {
   const saying = (name: string, part: Sayer, isNeeded = true): WatchedPart => ({
     name,
@@ -108,7 +120,7 @@ function watchedParts(
     ...consumers.map((each): WatchedPart => ({
       name: each.source.name,
       isNeeded: true,
-      unavailable: () => consumerTrouble(each, pipeline),
+      unavailable: () => consumerTrouble(each, pipeline) ?? queues.get(each)?.trouble ?? null,
     })),
     saying("deliveries", deliverer),
     saying("scheduler", scheduler),

@@ -13,6 +13,8 @@ export interface ServerRun {
   readonly baseDir: string;
   /** How many lie in the queue. */
   readonly events: number;
+  /** Settings besides. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface LoadResult {
@@ -123,6 +125,7 @@ async function startServer(run: ServerRun): Promise<RunningServer> {
       HTTP_PORT: "0",
       LOG_LEVEL: "info",
       LOG_FORMAT: "json",
+      ...run.env,
     },
     stdin: "null",
     stdout: "null",

@@ -73,7 +73,8 @@ export function addJobCommands(program: Command, run: RunInSession): void {
   jobs.command("retry [ids...]")
     .description("run dead jobs again, with all their tries")
     .option("--all", "all that are dead")
-    .action((ids: string[], options: { all?: true }) =>
+    .option("--json", "the outcome as JSON")
+    .action((ids: string[], options: { all?: true; json?: true }) =>
       run((session) =>
         withQueue(session, async (queue) => {
           if ((ids.length > 0) === (options.all === true)) {
@@ -85,7 +86,11 @@ export function addJobCommands(program: Command, run: RunInSession): void {
           }
           const count = await queue.retry(options.all ? "all" : ids);
           session.output.print(
-            count === 1 ? "1 job is run again." : `${count} jobs are run again.`,
+            options.json
+              ? JSON.stringify({ retried: count })
+              : count === 1
+              ? "1 job is run again."
+              : `${count} jobs are run again.`,
           );
           if (!options.all && count < ids.length) {
             session.output.complain(`${ids.length - count} of them are not dead jobs.`);

@@ -13,9 +13,21 @@ import type { TrialReport } from "../plugins/trial/report.ts";
 import { failuresOf } from "../plugins/trial/verdict.ts";
 import { runTrial } from "../server_trial.ts";
 import { configureLogging } from "../telemetry/log.ts";
-import { type CommandOutput, printable } from "./command_output.ts";
+import { asJson, type CommandOutput, printable } from "./command_output.ts";
+import { JSON_OPTION } from "./command_session.ts";
 
 const FIXTURES = "fixtures";
+
+interface TestOptions {
+  readonly only?: string;
+  readonly json?: true;
+}
+
+interface RunOptions {
+  readonly event: string;
+  readonly config: readonly string[];
+  readonly json?: true;
+}
 
 export function addPluginTrialCommands(
   plugins: Command,
@@ -28,9 +40,8 @@ export function addPluginTrialCommands(
         "not do what they expect",
     )
     .option("--only <text>", "only fixtures with this in their name")
-    .action((folder: string, options: { only?: string }) =>
-      test(folder, options.only ?? "", environment, output)
-    );
+    .option(...JSON_OPTION)
+    .action((folder: string, options: TestOptions) => test(folder, options, environment, output));
   plugins.command("run <folder>")
     .description("send one event through a plugin in the fence, and show what it changes")
     .requiredOption("--event <json>", "the event as JSON, or @file for one that is in a file")
@@ -40,14 +51,13 @@ export function addPluginTrialCommands(
       (value: string, all: readonly string[]) => [...all, value],
       [],
     )
-    .action((folder: string, options: { event: string; config: readonly string[] }) =>
-      runOne(folder, options, environment, output)
-    );
+    .option(...JSON_OPTION)
+    .action((folder: string, options: RunOptions) => runOne(folder, options, environment, output));
 }
 
 async function test(
   folder: string,
-  only: string,
+  { only = "", json }: TestOptions,
   environment: Environment,
   output: CommandOutput,
 ): Promise<void> {
@@ -59,19 +69,23 @@ async function test(
     );
   }
   const { config, name, source } = await open(folder, environment);
-  let failed = 0;
+  const results: { fixture: string; failures: readonly string[] }[] = [];
   for (const file of names) {
     const path = `${folder}/${FIXTURES}/${file}`;
     const fixture = parseFixture(await Deno.readTextFile(path), path);
     hideSecrets(output, source, fixture.config);
     const began = performance.now();
     const found = failuresOf(fixture.expect, await runTrial(config, name, source, fixture));
+    results.push({ fixture: file, failures: found });
+    if (json) continue;
     const took = `(${Math.round(performance.now() - began)} ms)`;
     output.print(`${found.length === 0 ? "ok    " : "FAILED"} ${file} ${took}`);
     for (const line of found) output.print(`       ${printable(line)}`);
-    if (found.length > 0) failed++;
   }
-  output.print(`${names.length - failed} passed, ${failed} failed`);
+  const failed = results.filter(({ failures }) => failures.length > 0).length;
+  output.print(
+    json ? asJson(results) : `${names.length - failed} passed, ${failed} failed`,
+  );
   if (failed > 0) {
     throw new PaddockError("PDK_FIXTURE_FAILED", `${failed} of ${names.length} fixtures failed`);
   }
@@ -79,7 +93,7 @@ async function test(
 
 async function runOne(
   folder: string,
-  options: { readonly event: string; readonly config: readonly string[] },
+  options: RunOptions,
   environment: Environment,
   output: CommandOutput,
 ): Promise<void> {
@@ -98,7 +112,8 @@ async function runOne(
     expect: {},
   };
   const report = await runTrial(config, name, source, fixture);
-  for (const line of shown(event, report)) output.print(printable(line));
+  if (options.json) output.print(asJson(report));
+  else for (const line of shown(event, report)) output.print(printable(line));
   if (report.errors.length > 0) {
     throw new PaddockError("PDK_PLUGIN_FAILED", `'${name}' failed ${report.errors.length} times`);
   }

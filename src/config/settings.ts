@@ -278,7 +278,7 @@ export const SETTINGS = {
   PLUGIN_SLOW_LANE_EVENTS: number(
     "Plugins",
     500,
-    "Events that may wait for a plugin in the slow lane; when there are more, all pass it by.",
+    "Events that may wait in memory for a plugin in the slow lane; when there are more, all pass it by. Of each team no more than 250 wait there, the others are parked.",
     { min: 1, integer: true },
   ),
   PLUGIN_LOG_RETENTION_DAYS: number(

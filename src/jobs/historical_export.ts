@@ -8,7 +8,7 @@
 import { isObject } from "../events/person_properties.ts";
 import type { HookOutcome, PluginTarget } from "../pipeline/plugin_hooks.ts";
 import type { PluginStorage } from "../stores/postgres/plugin_storage.ts";
-import type { StoredEvents } from "../stores/postgres/events/stored_events.ts";
+import type { TimeSpan } from "../stores/postgres/events/stored_events.ts";
 import { DONE, failedFor, type JobVerdict, verdictOf } from "./job_verdict.ts";
 import type { RetryPolicy } from "./job_settings.ts";
 import type { JobSink } from "./new_job.ts";
@@ -35,13 +35,27 @@ interface Step {
   readonly offset: number;
 }
 
+/** Where a team's stored events are read: Postgres or ClickHouse. Moments are ms since 1970. */
+export interface EventHistory {
+  /** Of the first and the last event; null where there are none. */
+  bounds(teamId: number): Promise<{ readonly min: number; readonly max: number } | null>;
+  /** Of the first event at or after another; null where there is none. */
+  firstSince(teamId: number, since: number): Promise<number | null>;
+  /** Events of a span, in a fixed order, as JSON texts of plugin events. */
+  page(
+    teamId: number,
+    span: TimeSpan,
+    place: { readonly offset: number; readonly limit: number },
+  ): Promise<Uint8Array[]>;
+}
+
 export class HistoricalExport {
-  readonly #events: StoredEvents;
+  readonly #events: EventHistory;
   readonly #storage: PluginStorage;
   readonly #queue: JobSink;
   readonly #policy: RetryPolicy;
 
-  constructor(events: StoredEvents, storage: PluginStorage, queue: JobSink, policy: RetryPolicy) {
+  constructor(events: EventHistory, storage: PluginStorage, queue: JobSink, policy: RetryPolicy) {
     this.#events = events;
     this.#storage = storage;
     this.#queue = queue;

@@ -2,6 +2,7 @@
 import { textArray } from "../stores/postgres/binary_arrays.ts";
 import type { Database, Queryable } from "../stores/postgres/database.ts";
 import { type Mask, NO_MASK } from "../telemetry/secret_values.ts";
+import { asWord } from "../stores/postgres/retention/visitor_traces.ts";
 import enqueueJobs from "./enqueue.sql" with { type: "text" };
 import { jobText, TASKS } from "./job_payload.ts";
 import type { JobPolicies } from "./job_settings.ts";
@@ -149,6 +150,29 @@ export class JobQueue implements JobSink {
       [configId],
     );
     return rows[0]?.waiting ?? 0;
+  }
+
+  /**
+   * Forgets requests to hooks that name a visitor and are not under way, dead ones included. Resolves
+   * with how many.
+   */
+  async forgetVisitor(distinctId: string, teamId: number | null): Promise<number> {
+    const rows = await this.#database.query(
+      `DELETE FROM paddock_jobs._private_jobs AS job USING paddock_jobs._private_tasks AS task
+       WHERE task.id = job.task_id AND task.identifier = $1 AND job.locked_at IS NULL
+         AND ($2::int IS NULL OR (payload->>'teamId')::int = $2)
+         AND (payload->>'body' ~ $3 OR EXISTS (
+           SELECT FROM unnest($4::text[]) AS link WHERE strpos(payload->>'body', link) > 0
+         )) RETURNING 1`,
+      [
+        TASKS.hook,
+        teamId,
+        asWord(JSON.stringify(distinctId).slice(1, -1)),
+        // In the address of a person's page, as each kind of message ends it.
+        ["|", ")"].map((end) => `/person/${encodeURIComponent(distinctId)}${end}`),
+      ],
+    );
+    return rows.length;
   }
 
   /** Requests to a team's hooks that are not dead. */

@@ -21,6 +21,8 @@ export class Consumer {
   #running: Promise<void> | null = null;
   #unavailable: string | null = null;
   #lastTake = performance.now();
+  /** Taken since the start. */
+  batches = 0;
 
   constructor(source: Source, pipeline: Pipeline, options: ConsumerOptions) {
     this.source = source;
@@ -63,7 +65,9 @@ export class Consumer {
         if (this.#backoff.failures > 0) this.#log.info`${this.source.name} answers again`;
         this.#backoff.succeeded();
         this.#unavailable = null;
-        if (batch !== null) await this.#pipeline.accept(this.source.name, batch);
+        if (batch === null) continue;
+        this.batches++;
+        await this.#pipeline.accept(this.source.name, batch);
       } catch (error) {
         if (signal.aborted) return;
         this.#unavailable = errorMessage(error);

@@ -64,6 +64,7 @@ export class Lanes {
   readonly #changes = new Wakeups();
   readonly #log = getLogger(["paddock", "lanes"]);
   #slowLanes = 0;
+  #isStopped = false;
   #watch: ReturnType<typeof setInterval> | undefined;
   #lastTeam: number | null = null;
   #companyUntil = 0;
@@ -83,7 +84,9 @@ export class Lanes {
     this.#watch = setInterval(() => this.#findSlow(performance.now()), WATCH_MS);
   }
 
+  /** Gives the plugins nothing more. */
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#watch);
   }
 
@@ -169,6 +172,7 @@ export class Lanes {
   }
 
   #pump(lane: Lane): void {
+    if (this.#isStopped) return;
     while (lane.waiting.length > 0 && lane.active < this.#window(lane)) {
       this.#send(lane, lane.waiting.shift() as Frame);
     }

@@ -248,6 +248,8 @@ export class Pipeline {
           const leaving = results.flatMap(({ event }) => event === null ? [] : [event]);
           tap.pass({ name: "leaves" }, teamId, leaving);
         }
+        const dropped = results.filter(({ event }) => event === null).length;
+        if (dropped > 0) this.#observer.dropped(source, dropped);
         results.forEach((result, position) => {
           const decoded = events[offset + position] as Decoded;
           const done = () => inFlight.finish(decoded.index);

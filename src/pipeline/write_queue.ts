@@ -43,19 +43,19 @@ export class WriteQueue {
 
   push(items: readonly WriteItem[]): void {
     for (const item of items) {
-      const keys = item.work.kind === "event" ? conflictKeys(item.work.event) : [];
-      this.#waiting.push({ item, keys });
+      this.#waiting.push({ item, keys: keysOf(item) });
     }
     this.#wakeups.wake();
   }
 
   /**
    * Up to `max` items whose keys nobody holds, oldest first. An item that shares a key with one that
-   * has to wait has to wait as well. The caller hands the claim to `release` when they are durable.
+   * has to wait has to wait as well. The caller lets go of their keys with `release` when they are
+   * durable; those of items that are not are kept, until `release` is called again.
    */
-  take(max: number): { items: WriteItem[]; release: () => void } {
+  take(max: number): { items: WriteItem[]; release: (except?: readonly WriteItem[]) => void } {
     const taken: WriteItem[] = [];
-    const mine = new Set<string>();
+    let mine = new Set<string>();
     const skipped: Waiting[] = [];
     const blocked = new Set<string>();
     let scanned = 0;
@@ -72,8 +72,10 @@ export class WriteQueue {
     }
     if (scanned > 0) this.#waiting = skipped.concat(this.#waiting.slice(scanned));
     for (const key of mine) this.#held.add(key);
-    const release = () => {
-      for (const key of mine) this.#held.delete(key);
+    const release = (except: readonly WriteItem[] = []) => {
+      const kept = new Set(except.flatMap(keysOf));
+      for (const key of mine) if (!kept.has(key)) this.#held.delete(key);
+      mine = kept;
       this.#wakeups.wake();
     };
     return { items: taken, release };
@@ -88,4 +90,39 @@ export class WriteQueue {
   changed(signal: AbortSignal): Promise<void> {
     return this.#wakeups.wait(signal);
   }
+}
+
+function keysOf({ work }: WriteItem): string[] {
+  return work.kind === "event" ? conflictKeys(work.event) : [];
+}
+
+/**
+ * The items in groups of which no two share a key, directly or by way of others; each in the order
+ * given, and the groups in that of their first items.
+ */
+export function independentGroups(items: readonly WriteItem[]): WriteItem[][] {
+  const groupOf = new Map<string, WriteItem[]>();
+  const groups = new Set<WriteItem[]>();
+  const places = new Map(items.map((item, index) => [item, index]));
+  for (const item of items) {
+    const keys = keysOf(item);
+    const met = new Set<WriteItem[]>();
+    for (const key of keys) {
+      const group = groupOf.get(key);
+      if (group !== undefined) met.add(group);
+    }
+    const [mine = [], ...others] = met;
+    for (const other of others) {
+      mine.push(...other);
+      groups.delete(other);
+      for (const [key, group] of groupOf) if (group === other) groupOf.set(key, mine);
+    }
+    mine.push(item);
+    groups.add(mine);
+    for (const key of keys) groupOf.set(key, mine);
+  }
+  const place = (item: WriteItem) => places.get(item) ?? 0;
+  for (const group of groups) group.sort((one, other) => place(one) - place(other));
+  const first = (group: readonly WriteItem[]) => place(group[0] as WriteItem);
+  return [...groups].sort((one, other) => first(one) - first(other));
 }

@@ -6,7 +6,7 @@ import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
 import type { EventStore } from "./event_store.ts";
-import type { WriteItem, WriteQueue } from "./write_queue.ts";
+import { independentGroups, type WriteItem, type WriteQueue } from "./write_queue.ts";
 
 export interface WriterOptions {
   /** Items in one transaction at most. */
@@ -15,12 +15,19 @@ export interface WriterOptions {
 
 /** How long a writer waits for more while others write. */
 const GATHER_MS = 10;
+/** Between two tries. */
+const LONGEST_WAIT_MS = 2_000;
+/** Of one writer; each may hold a connection now and then. */
+const MAX_ASIDE = 5;
+
+type SetAside = (items: readonly WriteItem[]) => void;
 
 /**
  * Takes from the write queue and makes durable, one transaction at a time. A server runs several.
  *
  * A store that is away makes it wait and try the same batch again. A refused row makes it split the
- * batch until the row is alone, and that row becomes a dead letter.
+ * batch until the row is alone, and that row becomes a dead letter. Rows that somebody outside holds
+ * make it split the batch as well, and what needs them waits by itself.
  */
 export class Writer {
   readonly #queue: WriteQueue;
@@ -28,8 +35,9 @@ export class Writer {
   readonly #counters: Counters;
   readonly #options: WriterOptions;
   readonly #stop = new AbortController();
-  readonly #backoff = new Backoff(50, 5_000);
   readonly #log = getLogger(["paddock", "writer"]);
+  /** What waits for rows that somebody outside holds. */
+  readonly #aside = new Set<Promise<void>>();
   #running: Promise<void> | null = null;
 
   constructor(queue: WriteQueue, store: EventStore, counters: Counters, options: WriterOptions) {
@@ -47,6 +55,7 @@ export class Writer {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+    await Promise.all(this.#aside);
   }
 
   async #run(): Promise<void> {
@@ -58,11 +67,18 @@ export class Writer {
         await this.#queue.changed(signal);
         continue;
       }
-      try {
-        await this.#write(items);
-      } finally {
-        release();
-      }
+      const aside = new Set<readonly WriteItem[]>();
+      const setAside = (group: readonly WriteItem[]) => {
+        aside.add(group);
+        const waiting = this.#write(group).finally(() => {
+          this.#aside.delete(waiting);
+          aside.delete(group);
+          release([...aside].flat());
+        });
+        this.#aside.add(waiting);
+      };
+      await this.#write(items, setAside);
+      release([...aside].flat());
     }
   }
 
@@ -79,21 +95,28 @@ export class Writer {
     }
   }
 
-  /** Every item ends durable and told, unless the writer is stopped while its store is away. */
-  async #write(items: readonly WriteItem[]): Promise<void> {
+  /**
+   * Every item ends durable and told, unless the writer is stopped while its store is away.
+   * @param setAside takes items that have to wait for rows which somebody else holds
+   */
+  async #write(
+    items: readonly WriteItem[],
+    setAside: SetAside | null = null,
+    isHasty = setAside === null,
+  ): Promise<void> {
     const events: PreparedEvent[] = [];
     const letters: DeadLetter[] = [];
     for (const { work } of items) {
       if (work.kind === "event") events.push(work.event);
       else letters.push(work.letter);
     }
+    const backoff = new Backoff(50, LONGEST_WAIT_MS);
     while (true) {
       const began = performance.now();
       try {
-        const report = await this.#store.write(events, letters);
+        const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
-        if (this.#backoff.failures > 0) this.#log.info`the store answers again`;
-        this.#backoff.succeeded();
+        if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;
         this.#counters.deadLettered += letters.length;
@@ -102,24 +125,48 @@ export class Writer {
         return;
       } catch (error) {
         if (!this.#store.isTransient(error)) {
-          await this.#isolate(items, error);
+          await this.#isolate(items, error, setAside);
           return;
         }
-        this.#counters.storeUnavailable = errorMessage(error);
-        if (this.#backoff.failures === 0) {
-          this.#log.warn`the store is away, ${items.length} items wait: ${errorMessage(error)}`;
-        }
-        await this.#backoff.failed(this.#stop.signal);
+        if (!this.#store.isLocked(error)) {
+          this.#counters.storeUnavailable = errorMessage(error);
+          if (backoff.failures === 0) {
+            this.#log.warn`the store is away, ${items.length} items wait: ${errorMessage(error)}`;
+          }
+        } else if (setAside !== null && await this.#passLocked(items, setAside)) return;
+        await backoff.failed(this.#stop.signal);
         if (this.#stop.signal.aborted) return;
       }
     }
   }
 
-  async #isolate(items: readonly WriteItem[], error: unknown): Promise<void> {
+  /**
+   * Somebody outside holds rows that these items need: finds those that do and lets them wait by
+   * themselves, and everything else go on. False where too many wait already.
+   */
+  async #passLocked(items: readonly WriteItem[], setAside: SetAside): Promise<boolean> {
+    const groups = independentGroups(items);
+    if (groups.length > 1) {
+      const middle = groups.length >> 1;
+      await this.#write(groups.slice(0, middle).flat(), setAside, true);
+      await this.#write(groups.slice(middle).flat(), setAside, true);
+      return true;
+    }
+    if (this.#aside.size >= MAX_ASIDE) return false;
+    this.#log.warn`${items.length} items wait for rows that another transaction holds`;
+    setAside(items);
+    return true;
+  }
+
+  async #isolate(
+    items: readonly WriteItem[],
+    error: unknown,
+    setAside: SetAside | null,
+  ): Promise<void> {
     if (items.length > 1) {
       const middle = items.length >> 1;
-      await this.#write(items.slice(0, middle));
-      await this.#write(items.slice(middle));
+      await this.#write(items.slice(0, middle), setAside);
+      await this.#write(items.slice(middle), setAside);
       return;
     }
     const item = items[0] as WriteItem;

@@ -53,6 +53,8 @@ export interface TakeLimit {
 export interface Source {
   /** For logs, health and dead letters, e.g. `celery:posthog-plugins`. */
   readonly name: string;
+  /** What waits may be left waiting on purpose, for however long. */
+  readonly holdsBack?: true;
   /** Connects and starts keeping its lease alive. */
   open(): Promise<void>;
   /**

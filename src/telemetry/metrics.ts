@@ -1,6 +1,6 @@
 /** What is counted of a server, for Prometheus and for everybody who wants the numbers as JSON. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Observer, PluginRun } from "./observer.ts";
+import type { ExportingPlugin, Observer, PluginRun } from "./observer.ts";
 
 /** Plugins that have numbers of their own, at most; those of all others are added up. */
 const MAX_PLUGINS = 200;
@@ -36,6 +36,8 @@ export class Metrics implements Observer {
   readonly #transactions;
   readonly #received;
   readonly #finished;
+  readonly #dropped;
+  readonly #exports;
   readonly #batches;
   readonly #lag;
   readonly #letters;
@@ -72,6 +74,14 @@ export class Metrics implements Observer {
       "paddock_events_finished_total",
       "Messages of a source that came to their end: stored, dropped or dead letters.",
       ["source"],
+    );
+    this.#dropped = count("paddock_events_dropped_total", "Events that plugins dropped.", [
+      "source",
+    ]);
+    this.#exports = count(
+      "paddock_plugin_exports_total",
+      "Events handed to exportEvents, by what became of them.",
+      [...plugin, "outcome"],
     );
     this.#batches = time("paddock_batch_seconds", "A batch, until all of it was durable.", [
       "source",
@@ -184,6 +194,14 @@ export class Metrics implements Observer {
   batchDone(source: string, events: number, ms: number): void {
     this.#finished.inc({ source }, events);
     this.#batches.observe({ source }, ms / 1000);
+  }
+
+  dropped(source: string, events: number): void {
+    this.#dropped.inc({ source }, events);
+  }
+
+  exported(plugin: ExportingPlugin, outcome: string, events: number): void {
+    this.#exports.inc({ ...this.pluginLabels(plugin), outcome }, events);
   }
 
   deadLettered(source: string, code: string): void {

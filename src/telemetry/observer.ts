@@ -34,6 +34,13 @@ export interface LoggedLine {
   readonly message: string;
 }
 
+/** Whose export it is. */
+export interface ExportingPlugin {
+  readonly pluginId: number;
+  readonly plugin: string;
+  readonly teamId: number;
+}
+
 export interface Observer {
   /** A command of a store came to its end. @param tag bounded in number */
   queried(store: "postgres" | "redis", tag: string, ms: number, failed: boolean): void;
@@ -43,6 +50,10 @@ export interface Observer {
   batchTaken(source: string, events: number, ageMs: number): void;
   /** All of a batch is durable. */
   batchDone(source: string, events: number, ms: number): void;
+  /** Plugins dropped events of a source. */
+  dropped(source: string, events: number): void;
+  /** An export was counted: `events_seen`, `retry_errors`, `undelivered_events`, … */
+  exported(plugin: ExportingPlugin, outcome: string, events: number): void;
   /** Something came to be a dead letter. */
   deadLettered(source: string, code: string): void;
   pluginRan(run: PluginRun): void;
@@ -81,6 +92,14 @@ export class Observers implements Observer {
 
   batchDone(...args: Parameters<Observer["batchDone"]>): void {
     for (const each of this.#all) each.batchDone?.(...args);
+  }
+
+  dropped(source: string, events: number): void {
+    for (const each of this.#all) each.dropped?.(source, events);
+  }
+
+  exported(...args: Parameters<Observer["exported"]>): void {
+    for (const each of this.#all) each.exported?.(...args);
   }
 
   deadLettered(source: string, code: string): void {

@@ -51,7 +51,6 @@ export function registerServerMetrics(metrics: Metrics, server: WatchedServer): 
     const [name, help] of [
       ["stored", "Events that were stored."],
       ["repeated", "Events that were recognised as stored before."],
-      ["dropped", "Events that a plugin dropped."],
       ["lost", "Dead letters that could not be stored; the log has them."],
     ] as const
   ) metrics.gauge(`paddock_events_${name}_total`, help, () => one(counters[name]), "counter");

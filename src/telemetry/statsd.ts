@@ -4,7 +4,7 @@
  */
 import HotShots, { type StatsD as Client } from "hot-shots";
 import { getLogger } from "@logtape/logtape";
-import type { Observer, PluginRun } from "./observer.ts";
+import type { ExportingPlugin, Observer, PluginRun } from "./observer.ts";
 
 type Tags = Record<string, string>;
 
@@ -90,6 +90,14 @@ export class StatsD implements Partial<Observer> {
       case "exportEvents":
         if (failed === 0) this.#time("plugin.export_events.success", runMs, tags);
         break;
+    }
+  }
+
+  exported({ plugin, teamId }: ExportingPlugin, outcome: string): void {
+    const tags = { plugin: safeTag(plugin), teamId: String(teamId) };
+    if (outcome === "retry_errors") this.#count("plugin.export_events.retry_enqueued", 1, tags);
+    if (outcome === "undelivered_events") {
+      this.#count("plugin.export_events.retry_dropped", 1, tags);
     }
   }
 

@@ -30,6 +30,26 @@ Deno.test("words are completed where they may stand", async () => {
   assert.match((await test.run("completion", "tcsh")).err, /'tcsh' is none of bash, zsh, fish/);
 });
 
+Deno.test("every command that ends prints JSON for programs", async () => {
+  await using test = await createTestCommands();
+  const words = async (...typed: string[]) =>
+    (await test.succeed("complete", "--", ...typed)).split("\n").map((line) => line.split("\t")[0]);
+  // A shell's script, and a table that is drawn again and again.
+  const others = ["completion", "top"];
+  const lacking: string[] = [];
+  for (const command of (await words("")).filter((each) => !others.includes(each ?? ""))) {
+    const options = await words(command as string, "--");
+    const inner = await words(command as string, "");
+    const leaves = options.includes("--json") || inner.length < 2
+      ? [[command as string]]
+      : inner.map((each) => [command as string, each as string]);
+    for (const leaf of leaves) {
+      if (!(await words(...leaf, "--")).includes("--json")) lacking.push(leaf.join(" "));
+    }
+  }
+  assert.deepEqual(lacking, []);
+});
+
 Deno.test("asking for plugins makes no storage where there is none", async () => {
   await using test = await createTestCommands();
   const { DATABASE_URL: _url, REDIS_URL: _redis, ...nothing } = test.environment;
@@ -76,7 +96,13 @@ async function inShell(test: TestCommands, shell: string, script: string): Promi
   const { stdout, stderr, success } = await new Deno.Command(shell, {
     args: ["-c", script],
     cwd: test.baseDir,
-    env: { ...test.environment, PATH: `${bin}:${Deno.env.get("PATH")}`, HOME: test.baseDir },
+    env: {
+      ...test.environment,
+      PATH: `${bin}:${Deno.env.get("PATH")}`,
+      // What fish writes down for later; its home stays, as Deno's cache is there.
+      XDG_CONFIG_HOME: test.baseDir,
+      XDG_DATA_HOME: test.baseDir,
+    },
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

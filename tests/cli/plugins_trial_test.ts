@@ -106,7 +106,7 @@ Deno.test("the outside is a web server of the fixture's; jobs, captures and metr
       events: [{ event: "a" }],
       calls: [{ job: "later", payload: { n: 9 } }],
       expect: {
-        logs: ["LOG 202 true", "WARN TypeError"],
+        logs: ["LOG 202 true", "WARN FetchError"],
         refused: ["<any>"],
         requests: [{ method: "POST", path: "/in?x=1", body: { a: 1 } }],
         captured: [{ event: "sent", distinct_id: "visitor", properties: { n: 3 } }],
@@ -141,4 +141,12 @@ Deno.test("run shows what one event becomes", async () => {
     '{"properties":{"$user_agent":"bot"}}',
   );
   assert.equal(dropped.out, "- the event is dropped");
+});
+
+Deno.test("programs get the same as JSON", async () => {
+  const tested = await run("plugins", "test", `${EXAMPLES}hello`, "--json");
+  assert.deepEqual(JSON.parse(tested.out), [{ fixture: "greets.json", failures: [] }]);
+  const event = '{"event":"hello","distinct_id":"me"}';
+  const one = await run("plugins", "run", `${EXAMPLES}hello`, "--event", event, "--json");
+  assert.equal(JSON.parse(one.out).events[0].properties.greeting, "Hello, world!");
 });

@@ -12,7 +12,7 @@ import { runFaults } from "./matrix/run_fault.ts";
 import { SOURCES } from "./matrix/load.ts";
 
 const seed = Number(Deno.env.get("PADDOCK_FAULT_SEED") ?? Date.now() % 100_000);
-const TIMES = { holdMs: 2_500 };
+const TIMES = { holdMs: 4_000 };
 
 async function withDirectory(work: (directory: string) => Promise<void>): Promise<void> {
   const directory = await Deno.makeTempDir({ prefix: "paddock-faults-" });

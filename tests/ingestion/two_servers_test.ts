@@ -129,7 +129,7 @@ Deno.test("two servers and the same people at once leave what one thread would",
         "SELECT count(*)::int FROM posthog_event",
       );
       return rows[0]?.count === count;
-    }, 60_000 + operations * 10);
+    }, 60_000 + operations * 30);
   };
 
   // Some are known before, and in cohorts that have to move with them.

@@ -17,7 +17,9 @@ import { createPipeline, item, prepareDatabase } from "../services/pipeline.ts";
 
 const MAX_EVENTS = 400;
 const BATCH = 100;
-const FLOOD = 2_000;
+const FLOOD = 1_200;
+/** On a machine that has much else to do. */
+const PATIENCE_MS = 90_000;
 /** About a thousand events a second and no more. */
 const SLOW_PLUGIN = `exports.processEvent = async (event) => {
   await new Promise((resolve) => setTimeout(resolve, 1));
@@ -135,7 +137,10 @@ Deno.test("a flood for a slow plugin is parked: others are stored meanwhile, ord
   assert.ok(left > FLOOD / 4, `${left} of the flood are left`);
   assert.ok(await parkedCount(database) > 0);
   assert.ok(server.pipeline.counters.parked > 0);
-  await eventually(async () => (await numbersOf(database, slow)).length === FLOOD);
+  await eventually(
+    async () => (await numbersOf(database, slow)).length === FLOOD,
+    PATIENCE_MS,
+  );
   await eventually(() => server.open.count === 0);
   assertInOrder(await numbersOf(database, slow), FLOOD);
   assertInOrder(await numbersOf(database, other), FLOOD / 4);
@@ -149,7 +154,10 @@ Deno.test("a flood for a slow plugin is parked: others are stored meanwhile, ord
   await eventually(() => server.pipeline.lanes.room().size === 0);
   const { parked } = server.pipeline.counters;
   await server.take(eventsOf(slow, FLOOD));
-  await eventually(async () => (await numbersOf(database, slow)).length === FLOOD + BATCH);
+  await eventually(
+    async () => (await numbersOf(database, slow)).length === FLOOD + BATCH,
+    PATIENCE_MS,
+  );
   assert.equal(server.pipeline.counters.parked, parked);
   assert.deepEqual(await server.stop(5_000), []);
 });
@@ -172,7 +180,10 @@ Deno.test("what is parked when a server stops is stored by the next one, before 
   }
   if (returned.length > 0) await second.take(returned);
   const count = FLOOD + 5 * BATCH;
-  await eventually(async () => (await numbersOf(database, slow)).length === count);
+  await eventually(
+    async () => (await numbersOf(database, slow)).length === count,
+    PATIENCE_MS,
+  );
   await eventually(async () => (await numbersOf(database, other)).length === BATCH);
   const numbers = await numbersOf(database, slow);
   assert.deepEqual(numbers.toSorted((one, other) => one - other), [...Array(count).keys()]);

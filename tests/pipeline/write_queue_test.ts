@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { PreparedEvent } from "../../src/events/prepared_event.ts";
-import { type WriteItem, WriteQueue } from "../../src/pipeline/write_queue.ts";
+import { independentGroups, type WriteItem, WriteQueue } from "../../src/pipeline/write_queue.ts";
 
 function item(name: string, distinctId: string, otherId?: string): WriteItem {
   const event: PreparedEvent = {
@@ -66,4 +66,26 @@ Deno.test("a waiting writer is woken by a push, by a release and by a stop", asy
   const stopped = queue.changed(stop.signal);
   stop.abort();
   await stopped;
+});
+
+Deno.test("items fall into groups that share no id, by way of others neither, each in order", () => {
+  const groups = (items: readonly WriteItem[]) => independentGroups(items).map(names);
+  assert.deepEqual(groups([]), []);
+  assert.deepEqual(groups([item("1", "a"), item("2", "b"), item("3", "a")]), ["1 3", "2"]);
+  assert.deepEqual(
+    groups([item("1", "a"), item("2", "b"), item("3", "c"), item("4", "c", "a"), item("5", "b")]),
+    ["1 3 4", "2 5"],
+  );
+});
+
+Deno.test("ids of items that are kept stay held when the others are let go", () => {
+  const queue = new WriteQueue();
+  const [first, second] = [item("1", "a"), item("2", "b")];
+  queue.push([first, second]);
+  const { release } = queue.take(10);
+  queue.push([item("3", "a"), item("4", "b")]);
+  release([first]);
+  assert.equal(names(queue.take(10).items), "4");
+  release();
+  assert.equal(names(queue.take(10).items), "3");
 });

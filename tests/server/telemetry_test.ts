@@ -93,7 +93,7 @@ Deno.test("200 events are counted everywhere where an operator looks", async () 
   });
   assert.equal(value("paddock_events_received_total", { source }), 201);
   assert.equal(value("paddock_events_stored_total"), 180);
-  assert.equal(value("paddock_events_dropped_total"), 20);
+  assert.equal(value("paddock_events_dropped_total", { source }), 20);
   assert.equal(value("paddock_dead_letters_total", { source }), 1);
   const plugin = { plugin: "Tenth", task: "processEvent" };
   assert.equal(value("paddock_plugin_events_total", plugin), 200);

@@ -17,6 +17,8 @@ export interface KafkaOptions {
   readonly properties?: readonly string[];
   /** Listeners beside the plain one, e.g. `SSL://127.0.0.1:9093`. */
   readonly listeners?: readonly string[];
+  /** Fast once it is warm, rather than soon there. */
+  readonly isForLong?: boolean;
 }
 
 /** The programs that are missing, as Debian's packages. */
@@ -81,8 +83,8 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
   );
   const logFile = `${directory}/kafka.log`;
   const java = [
-    // Quickly there rather than fast for long: a test's broker lives for seconds.
-    ...["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx400m", "-cp", `${jars}/*`],
+    ...(options.isForLong ? [] : ["-XX:TieredStopAtLevel=1"]),
+    ...["-XX:+UseSerialGC", "-Xmx400m", "-cp", `${jars}/*`],
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
   ];
   await format(java, directory, file);

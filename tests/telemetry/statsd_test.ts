@@ -38,6 +38,8 @@ Deno.test("names, tags and values are those that dashboards know", async () => {
     message: "a line",
   });
   statsd.located(100, 3);
+  statsd.exported({ pluginId: 1, plugin: "P", teamId: 2 }, "retry_errors");
+  statsd.exported({ pluginId: 1, plugin: "P", teamId: 2 }, "undelivered_events");
   statsd.lagged(7);
   statsd.stale();
   await statsd.close();
@@ -58,6 +60,8 @@ Deno.test("names, tags and values are those that dashboards know", async () => {
       "plugin-server.plugin.task.schedule.runEveryMinute.3.ERROR:1|c",
       "plugin-server.logs.entries_created,source=CONSOLE,team_id=2,plugin_id=1:1|c",
       "plugin-server.mmdb.internal_request:3|ms",
+      "plugin-server.plugin.export_events.retry_enqueued,plugin=P,teamId=2:1|c",
+      "plugin-server.plugin.export_events.retry_dropped,plugin=P,teamId=2:1|c",
       "plugin-server.event_loop_lag:7|ms",
       "plugin-server.alerts.stale_plugin_server_restarted:1|c",
     ]

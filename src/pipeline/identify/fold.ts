@@ -4,6 +4,7 @@
  *
  * The cases of `$identify` and `$create_alias` are those of PostHog's plugin server 1.10.
  */
+import { isDeepStrictEqual } from "node:util";
 import type {
   CreatedPerson,
   MergedPerson,
@@ -75,22 +76,14 @@ function applyProperties(person: Working, set: JsonObject | null, setOnce: JsonO
     if (!Object.hasOwn(properties, key)) put(key, setOnce[key]);
   }
   for (const key in set) {
-    if (!Object.hasOwn(properties, key) || !sameJson(properties[key], set[key])) {
-      put(key, set[key]);
-    }
+    const isSame = Object.hasOwn(properties, key) &&
+      (properties[key] === set[key] || isDeepStrictEqual(properties[key], set[key]));
+    if (!isSame) put(key, set[key]);
   }
   if (copied) {
     person.properties = properties;
     person.changed = true;
   }
-}
-
-function sameJson(one: unknown, other: unknown): boolean {
-  if (one === other) return true;
-  if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
-    return false;
-  }
-  return JSON.stringify(one) === JSON.stringify(other);
 }
 
 class People {

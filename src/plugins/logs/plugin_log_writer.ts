@@ -9,7 +9,8 @@ import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
 import type { PluginLog, PluginLogEntry } from "../types.ts";
 
-interface Line extends PluginLogEntry {
+/** A line as it is stored. */
+export interface Line extends PluginLogEntry {
   readonly id: string;
   readonly at: string;
 }
@@ -49,17 +50,21 @@ export class PluginLogWriter implements PluginLog {
   #flushing: Promise<void> | null = null;
 
   readonly #mask: Mask;
+  readonly #onStored: (line: Line & { readonly instanceId: string }) => void;
 
   /**
    * @param instanceId uuid of this run of the server
    * @param mask hides what no line may show
+   * @param onStored told of each line that was stored
    */
   constructor(
     database: Queryable,
     instanceId: string,
     observer: Observer = NOBODY,
     mask: Mask = NO_MASK,
+    onStored: (line: Line & { readonly instanceId: string }) => void = () => {},
   ) {
+    this.#onStored = onStored;
     this.#mask = mask;
     this.#observer = observer;
     this.#database = database;
@@ -130,6 +135,7 @@ export class PluginLogWriter implements PluginLog {
       this.#buffered = [...lines, ...this.#buffered];
       return;
     }
+    for (const line of lines) this.#onStored({ ...line, instanceId: this.#instanceId });
     this.#lines -= lines.length;
     for (const { message } of lines) this.#length -= message.length;
   }

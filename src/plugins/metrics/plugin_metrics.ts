@@ -5,6 +5,7 @@ import type { RawEvent } from "../../events/types.ts";
 import { timeUuid } from "../../events/uuid.ts";
 import type { ExportCounters } from "../../pipeline/delivery/export_delivery.ts";
 import type { Inbox } from "../../sources/inbox.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import type { PluginSpec } from "../types.ts";
 
 /** The event that the numbers become, for the team of the plugin config. */
@@ -26,6 +27,7 @@ export interface MetricOwner {
 
 export class PluginMetrics implements ExportCounters {
   readonly #inbox: Inbox;
+  readonly #observer: Observer;
   readonly #ownerOf: (configId: number) => MetricOwner | null;
   readonly #log = getLogger(["paddock", "plugins"]);
   #counted = new Map<number, Map<string, number>>();
@@ -37,7 +39,12 @@ export class PluginMetrics implements ExportCounters {
    * @param inbox where events enter, so that plugins see these as well
    * @param ownerOf null for a config that is not in force any more: its numbers are dropped
    */
-  constructor(inbox: Inbox, ownerOf: (configId: number) => MetricOwner | null) {
+  constructor(
+    inbox: Inbox,
+    ownerOf: (configId: number) => MetricOwner | null,
+    observer: Observer = NOBODY,
+  ) {
+    this.#observer = observer;
     this.#inbox = inbox;
     this.#ownerOf = ownerOf;
     this.#schedule();
@@ -56,6 +63,10 @@ export class PluginMetrics implements ExportCounters {
 
   count(configId: number, name: string, events: number): void {
     this.record(configId, name, "sum", events);
+    const owner = this.#ownerOf(configId);
+    if (owner === null) return;
+    const { teamId, spec: { id: pluginId, name: plugin } } = owner;
+    this.#observer.exported({ pluginId, plugin, teamId }, name, events);
   }
 
   /** Sends on what was counted since the last time. */

@@ -49,6 +49,7 @@ const LOOK_MS = 2_000;
 
 export class ParkedSource implements Source {
   readonly name = "parked";
+  readonly holdsBack = true;
   readonly #store: ParkedStore;
   readonly #lanes: SlowLanes;
   readonly #options: ParkedSourceOptions;

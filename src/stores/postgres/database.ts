@@ -49,9 +49,18 @@ export interface PoolUse {
  * server that was stopped, or is behind a cut network, must not hold its rows for ever. Sent as
  * statements, since poolers refuse such settings when a connection is opened.
  */
-const BEGIN = `BEGIN;
-SET LOCAL lock_timeout = '10s';
-SET LOCAL idle_in_transaction_session_timeout = '15s'`;
+const BEGIN: Readonly<Record<Patience, string>> = {
+  prompt: `BEGIN;
+SET LOCAL lock_timeout = '2s';
+SET LOCAL idle_in_transaction_session_timeout = '15s'`,
+  hasty: `BEGIN;
+SET LOCAL lock_timeout = '200ms';
+SET LOCAL idle_in_transaction_session_timeout = '15s'`,
+  patient: "BEGIN",
+};
+
+/** How long a transaction waits for rows that others hold: a moment, less than that, or as it takes. */
+export type Patience = "prompt" | "hasty" | "patient";
 
 /** SQLSTATE classes and codes after which the same work can succeed when done again. */
 const TRANSIENT_STATES = /^(08|53|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|25P03|25P04|57P05)/;
@@ -60,6 +69,14 @@ const TRANSIENT_STATES = /^(08|53|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|
 export function isTransient(error: unknown): boolean {
   if (error instanceof PaddockError) return error.retryable;
   return error instanceof pg.DatabaseError && TRANSIENT_STATES.test(error.code ?? "");
+}
+
+/** SQLSTATE lock_not_available. */
+const LOCKED = "55P03";
+
+/** Whether a transaction gave up on rows that others hold. */
+export function isLocked(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === LOCKED;
 }
 
 /** Postgres through a pool. Values come back as pg's text mode gives them; timestamps as Date. */
@@ -103,13 +120,12 @@ export class Database implements Queryable {
   /**
    * Runs `work` in one transaction on one connection: COMMIT when it resolves, ROLLBACK when it
    * throws. It is not retried here; the caller knows whether the work may be done again.
-   * @param patience `patient` for work that may wait for locks and take its time
    */
   async transaction<T>(
     work: (tx: Queryable) => Promise<T>,
-    patience: "prompt" | "patient" = "prompt",
+    patience: Patience = "prompt",
   ): Promise<T> {
-    const timeoutMs = patience === "prompt" ? this.#options.timeoutMs : 0;
+    const timeoutMs = patience === "patient" ? 0 : this.#options.timeoutMs;
     const began = performance.now();
     let client: pg.PoolClient;
     try {
@@ -119,7 +135,7 @@ export class Database implements Queryable {
     }
     let broken: Error | undefined;
     try {
-      await this.#run(client, patience === "prompt" ? BEGIN : "BEGIN", undefined, timeoutMs);
+      await this.#run(client, BEGIN[patience], undefined, timeoutMs);
       const result = await work({
         query: (statement, values = []) => this.#run(client, statement, values, timeoutMs),
       });

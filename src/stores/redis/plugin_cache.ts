@@ -1,18 +1,23 @@
 import type { ChainableCommander, Redis } from "ioredis";
 import { errorMessage } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import type { CacheCommand, CacheResult, PluginCache } from "../plugin_cache.ts";
 import { createRedis, redisUnavailable } from "./connection.ts";
 
 /** The plugin cache of the server before: the same Redis keys and commands. */
 export class RedisPluginCache implements PluginCache {
   readonly #redis: Redis;
+  readonly #observer: Observer;
 
-  constructor(url: string) {
+  /** @param observer told of each kind of command once per pipeline */
+  constructor(url: string, observer: Observer = NOBODY) {
+    this.#observer = observer;
     this.#redis = createRedis({ url, name: "cache" });
   }
 
   async execute(commands: readonly CacheCommand[]): Promise<CacheResult[]> {
     if (commands.length === 0) return [];
+    const began = performance.now();
     const pipeline = this.#redis.pipeline();
     for (const command of commands) append(pipeline, command);
     let replies: [Error | null, unknown][] | null;
@@ -20,6 +25,10 @@ export class RedisPluginCache implements PluginCache {
       replies = await pipeline.exec() as [Error | null, unknown][] | null;
     } catch (error) {
       throw redisUnavailable(error);
+    }
+    const ms = performance.now() - began;
+    for (const op of new Set(commands.map(({ op }) => op))) {
+      this.#observer.queried("redis", op, ms, replies === null);
     }
     if (replies === null) throw redisUnavailable("no reply");
     // One that Redis itself refused is its caller's; any other means that the connection is gone.

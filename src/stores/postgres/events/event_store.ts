@@ -10,7 +10,7 @@ import type { OutgoingEvent } from "../../../events/outgoing_event.ts";
 import type { PersonChanges, PersonSnapshot, PersonWrites } from "../../../events/persons.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
 import { PaddockError } from "../../../errors.ts";
-import { type Database, isTransient, type Queryable } from "../database.ts";
+import { type Database, isLocked, isTransient, type Queryable } from "../database.ts";
 import type { GroupTypes } from "../group_types.ts";
 import type { ActionRows, MatchedActions } from "./action_rows.ts";
 import claimEvents from "./claim_events.sql" with { type: "text" };
@@ -99,6 +99,10 @@ export class PostgresEventStore {
     return isTransient(error);
   }
 
+  isLocked(error: unknown): boolean {
+    return isLocked(error);
+  }
+
   /**
    * @returns how many events were new, and how many were recognised as stored before
    * @throws PaddockError PDK_DATABASE_UNAVAILABLE, or pg's DatabaseError naming the refused row
@@ -106,6 +110,7 @@ export class PostgresEventStore {
   async write(
     events: readonly PreparedEvent[],
     letters: readonly DeadLetter[],
+    isHasty = false,
   ): Promise<{ stored: number; repeated: number }> {
     try {
       const { outbox, output, groupTypes, actions } = this.#parts;
@@ -128,7 +133,7 @@ export class PostgresEventStore {
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
         return { fresh, outgoing, hasHooked, afterwards };
-      });
+      }, isHasty ? "hasty" : "prompt");
       const { fresh, outgoing, hasHooked, afterwards } = done;
       for (const rows of [this.#definitions, this.#firstEvents]) rows.committed(fresh);
       if (outgoing.length > 0) outbox.committed();

@@ -81,7 +81,7 @@ function bodyOf(payload: string): string {
 }
 
 /** A pattern for the text where no letter or digit goes on at its ends. */
-function asWord(text: string): string {
+export function asWord(text: string): string {
   const literal = text.replace(/[^\p{L}\p{N}\s]/gu, (character) => `\\${character}`);
   return `(^|[^[:alnum:]])${literal}($|[^[:alnum:]])`;
 }

@@ -109,6 +109,11 @@ Deno.test("what was matched before a server died becomes jobs, each once, whoeve
     new Set([`${told} https://x.slack.com/y null`, `${hooked} https://z/ h`]),
   );
   assert.ok(payloads.every(({ actionId }) => actionId !== quiet));
+
+  // Who is to be forgotten is forgotten here as well, and nobody whose id only begins alike.
+  assert.equal(await queue.forgetVisitor("id 1", teamId + 1), 0);
+  assert.equal(await queue.forgetVisitor("id 1", teamId), 2);
+  assert.equal((await queue.list({ limit: 1_000, onlyDead: false, teamId })).length, 398);
 });
 
 Deno.test("matches of actions without hooks are kept for nobody", async () => {

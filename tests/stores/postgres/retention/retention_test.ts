@@ -92,12 +92,13 @@ Deno.test("forget: every trace that names the distinct id, and nothing of anybod
   assert.equal(
     await test.succeed("forget", id, "--team", "2"),
     // A message that was never understood may be of any team.
-    "Deleted 1 dead letters, 0 errors of plugins and 0 lines of their logs.",
+    "Deleted 1 dead letters, 0 errors of plugins, 0 lines of their logs and 0 requests to hooks.",
   );
   assert.deepEqual(JSON.parse(await test.succeed("forget", id, "--json")), {
     deadLetters: 2,
     pluginErrors: 1,
     logLines: 1,
+    hookRequests: 0,
   });
   assert.deepEqual(
     await database.query("SELECT id::int FROM paddock.dead_letter ORDER BY id"),

@@ -1,0 +1,80 @@
+/** Events that ClickHouse has, for plugins that export history. */
+import { Buffer } from "node:buffer";
+import type { ClickHouse } from "./client.ts";
+
+interface EventRow {
+  readonly event: string;
+  readonly distinct_id: string;
+  readonly properties: string;
+  readonly timestamp: string;
+  readonly created_at: string;
+}
+
+/** The span is that of `_timestamp`, when an event came, as it is with the server before. */
+const WITHIN =
+  "team_id = {teamId: Int64} AND _timestamp >= fromUnixTimestamp64Milli({from: Int64}) " +
+  "AND _timestamp < fromUnixTimestamp64Milli({to: Int64})";
+
+const TEAM = "FROM events WHERE team_id = {teamId: Int64}";
+
+export class ClickHouseStoredEvents {
+  readonly #clickhouse: ClickHouse;
+
+  constructor(clickhouse: ClickHouse) {
+    this.#clickhouse = clickhouse;
+  }
+
+  /** The first and the last moment of a team's events in ms since 1970; null where there are none. */
+  async bounds(teamId: number): Promise<{ readonly min: number; readonly max: number } | null> {
+    const [row] = await this.#clickhouse.query<{ min: number; max: number }>(
+      `SELECT toUnixTimestamp(min(_timestamp)) AS min, toUnixTimestamp(max(_timestamp)) AS max ${TEAM}`,
+      { teamId },
+    );
+    return row === undefined || row.max === 0 ? null : { min: row.min * 1000, max: row.max * 1000 };
+  }
+
+  /** The moment of the first event at or after another; null where there is none. */
+  async firstSince(teamId: number, since: number): Promise<number | null> {
+    const [row] = await this.#clickhouse.query<{ first: number }>(
+      `SELECT toUnixTimestamp(min(_timestamp)) AS first ${TEAM}
+       AND _timestamp >= fromUnixTimestamp64Milli({since: Int64})`,
+      { teamId, since: Math.trunc(since) },
+    );
+    return row === undefined || row.first === 0 ? null : row.first * 1000;
+  }
+
+  /** Events of a span in the order in which they came, as JSON texts of plugin events. */
+  async page(
+    teamId: number,
+    { from, to }: { readonly from: number; readonly to: number },
+    { offset, limit }: { readonly offset: number; readonly limit: number },
+  ): Promise<Uint8Array[]> {
+    const rows = await this.#clickhouse.query<EventRow>(
+      `SELECT event, distinct_id, properties, ${isoForm("timestamp")} AS timestamp,
+         ${isoForm("created_at")} AS created_at
+       FROM events FINAL WHERE ${WITHIN}
+       ORDER BY _timestamp, _offset, uuid LIMIT {limit: UInt32} OFFSET {offset: UInt32}`,
+      { teamId, from: Math.trunc(from), to: Math.trunc(to), limit, offset },
+    );
+    return rows.map((row) => {
+      const properties = JSON.parse(row.properties);
+      return Buffer.from(JSON.stringify({
+        team_id: teamId,
+        distinct_id: row.distinct_id,
+        properties,
+        timestamp: row.timestamp,
+        now: row.timestamp,
+        event: row.event,
+        ip: properties.$ip ?? "",
+        site_url: "",
+        sent_at: row.created_at,
+      }));
+    });
+  }
+}
+
+/** A column's moment in the form of `Date.toISOString()`. */
+function isoForm(column: string): string {
+  return `formatDateTime(events.${column}, '%Y-%m-%dT%H:%i:%S', 'UTC') || '.' ` +
+    `|| leftPad(toString(intDiv(toUnixTimestamp64Micro(events.${column}), 1000) % 1000), 3, '0') || 'Z'`;
+}
