@@ -8,18 +8,31 @@ import { Buffer } from "node:buffer";
 import { brotliDecompressSync } from "node:zlib";
 import { encodeFrame, FrameType } from "./frames.ts";
 
-/** Granted `host:port` entries, as the server checked them; `*` is every public address. */
-const granted = Deno.args[0] ? Deno.args[0].split(",") : [];
-const net = granted.length === 0 ? false : granted.includes("*") ? true : granted;
+/**
+ * @param args granted `host:port` entries as the server checked them, joined by commas (`*` is every
+ *   public address); names of the bundled libraries that the plugin imports, joined by commas;
+ *   `networked` where one of them needs a network of Node's kind
+ * @param seal called when every file of the runtime was read, before anything of the plugin is
+ */
+export async function runHost(args: readonly string[], seal: () => void = () => {}): Promise<void> {
+  const [grants, names, network] = args;
+  const granted = grants ? grants.split(",") : [];
+  const libraries = (names ? names.split(",") : []).map(libraryFrame);
+  const worker = startWorker(
+    network === "networked" ? "./networked_worker.ts" : "./plain_worker.ts",
+    granted.length === 0 ? false : granted.includes("*") ? true : granted,
+  );
+  await isLoaded(worker);
+  seal();
+  for (const frame of libraries) worker.postMessage(frame, [frame.buffer]);
+  // In the chunks in which it comes: the worker puts the frames together.
+  for await (const chunk of Deno.stdin.readable) worker.postMessage(chunk, [chunk.buffer]);
+  // The server closed the pipe or is gone: nobody is left to work for.
+  Deno.exit(0);
+}
 
-/** The libraries that the plugin imports, of those that the server knows. */
-const libraries = Deno.args[1] ? Deno.args[1].split(",") : [];
-/** Whether one of them needs a network of Node's kind. */
-const isNetworked = Deno.args[2] === "networked";
-
-const worker = new Worker(
-  import.meta.resolve(isNetworked ? "./networked_worker.ts" : "./plain_worker.ts"),
-  {
+function startWorker(module: string, net: boolean | string[]): Worker {
+  const worker = new Worker(import.meta.resolve(module), {
     type: "module",
     deno: {
       // Each named, as one that is left out would be inherited. The process has no more than these
@@ -35,26 +48,25 @@ const worker = new Worker(
         import: false,
       },
     },
-  },
-);
-
-// An error that nobody caught in the worker would end this process without a word.
-worker.addEventListener("error", (event) => {
-  event.preventDefault();
-  console.error(event.message);
-  Deno.exit(70);
-});
-
-for (const name of libraries) {
-  const file = `./libraries/${name.replace(/^@/, "").replace("/", "-")}.js.br`;
-  const text = brotliDecompressSync(Deno.readFileSync(new URL(file, import.meta.url)));
-  const head = Buffer.from(`${name}\n`);
-  const frame = encodeFrame(FrameType.Library, 0, Buffer.concat([head, text]));
-  worker.postMessage(frame, [frame.buffer]);
+  });
+  // An error that nobody caught in the worker would end this process without a word.
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    console.error(event.message);
+    Deno.exit(70);
+  });
+  return worker;
 }
 
-// In the chunks in which it comes: the worker puts the frames together.
-for await (const chunk of Deno.stdin.readable) worker.postMessage(chunk, [chunk.buffer]);
+/** Resolves with the one message that the worker sends this isolate: it has all of its modules. */
+async function isLoaded(worker: Worker): Promise<void> {
+  await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
+}
 
-// The server closed the pipe or is gone: nobody is left to work for.
-Deno.exit(0);
+function libraryFrame(name: string): Uint8Array<ArrayBuffer> {
+  const file = `./libraries/${name.replace(/^@/, "").replace("/", "-")}.js.br`;
+  const text = brotliDecompressSync(Deno.readFileSync(new URL(file, import.meta.url)));
+  return encodeFrame(FrameType.Library, 0, Buffer.concat([Buffer.from(`${name}\n`), text]));
+}
+
+if (import.meta.main) await runHost(Deno.args);

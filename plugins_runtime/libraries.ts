@@ -18,8 +18,8 @@ export interface NetworkAccess {
   readonly modules: Readonly<Record<string, unknown>>;
   /** To be called once, behind the hardening: globals that Deno's own network code looks at. */
   defineGlobals(): void;
-  /** Says which way leads out. */
-  open(request: EgressRequest): void;
+  /** Says which way leads out; to be waited for before any plugin text is there. */
+  open(request: EgressRequest): Promise<void>;
 }
 
 type LibraryFunction = (...parts: readonly unknown[]) => void;

@@ -42,7 +42,6 @@ let log = new LogChannel(1, 1_000);
 function load(request: LoadRequest): LoadReport {
   log = new LogChannel(request.logLinesPerSecond, request.logLineLength);
   door.open(request);
-  network?.open(request);
   for (const path of Object.keys(request.maps)) {
     maps.set(path, new SourceMap(request.maps[path] as string));
   }
@@ -76,6 +75,17 @@ function load(request: LoadRequest): LoadReport {
   };
 }
 
+function start(request: LoadRequest): void {
+  let report: LoadReport;
+  try {
+    report = load(request);
+  } catch (error) {
+    report = { error: readError(error), methods: [], scheduledTasks: [], jobs: [], metrics: {} };
+  }
+  sendJson(FrameType.Loaded, 0, report);
+  if (report.error === null) { for (const config of request.configs) setUp(config.id); }
+}
+
 async function setUp(configId: number): Promise<void> {
   const error = await instances.get(configId)?.setup() ?? null;
   sendJson(FrameType.SetupDone, 0, { configId, error });
@@ -107,20 +117,8 @@ function handle(bytes: Uint8Array): void {
   switch (type) {
     case FrameType.Load: {
       const request = fromBytes(payload) as LoadRequest;
-      let report: LoadReport;
-      try {
-        report = load(request);
-      } catch (error) {
-        report = {
-          error: readError(error),
-          methods: [],
-          scheduledTasks: [],
-          jobs: [],
-          metrics: {},
-        };
-      }
-      sendJson(FrameType.Loaded, 0, report);
-      if (report.error === null) { for (const config of request.configs) setUp(config.id); }
+      if (network === null) start(request);
+      else network.open(request).then(() => start(request));
       return;
     }
     case FrameType.Library:
@@ -176,6 +174,8 @@ export function startWorker(access: NetworkAccess | null): void {
     const frames = reader.push((message as MessageEvent<Uint8Array>).data);
     for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
   }, { capture: true });
+  // To the host's isolate, which hands nothing on before; the last word that goes there.
+  globalThis.postMessage(null);
   extendResponses();
   // Streams can be made to read from a resource by its number. Standard input is the host's to read,
   // and nothing is said on standard error from here.

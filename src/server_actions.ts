@@ -103,6 +103,7 @@ function startHookJobs(
     concurrency: config.HOOK_CONCURRENCY,
     preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,
     pollMs: POLL_MS,
+    timeoutMs: config.DATABASE_TIMEOUT_SECONDS * 1000,
   });
   runner.start();
   const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;

@@ -150,6 +150,7 @@ export function startJobs(
       concurrency: kind === "plugin" ? config.JOB_CONCURRENCY : EXPORTS_AT_ONCE,
       preparedStatements: config.JOB_QUEUE_GRAPHILE_PREPARED_STATEMENTS,
       pollMs: POLL_MS,
+      timeoutMs: config.DATABASE_TIMEOUT_SECONDS * 1000,
       mask: jobs.mask,
     })
   );

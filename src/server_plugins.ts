@@ -17,7 +17,7 @@ import { Breakers } from "./plugins/breaker/breakers.ts";
 import { EgressGateway } from "./plugins/egress/egress_gateway.ts";
 import { EgressRefusals } from "./plugins/egress/egress_refusals.ts";
 import { parseNamedGrants, PluginGrants } from "./plugins/grants/plugin_grants.ts";
-import { RUNTIME_FOLDER } from "./plugins/hosts/host_command.ts";
+import { HOST_RUNTIME } from "./plugins/hosts/host_command.ts";
 import { configIdsOf, wantedCursors } from "./plugins/hosts/host_targets.ts";
 import { PluginHosts, type PluginHostsOptions } from "./plugins/hosts/plugin_hosts.ts";
 import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
@@ -181,7 +181,7 @@ export async function startPlugins(
 /** What the configuration says of plugin processes. */
 export function hostOptions(config: Config, instanceId: string): PluginHostsOptions {
   return {
-    runtime: RUNTIME_FOLDER,
+    runtime: HOST_RUNTIME,
     taskTimeoutMs: config.TASK_TIMEOUT * 1000,
     tasksPerWorker: config.TASKS_PER_WORKER,
     limits: {

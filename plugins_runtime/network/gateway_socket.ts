@@ -3,9 +3,8 @@ import { Buffer } from "node:buffer";
 import net from "node:net";
 import { Duplex } from "node:stream";
 import { clearTimeout, setTimeout } from "node:timers";
-import type { EgressRequest } from "../egress.ts";
 import type { StandInAddresses } from "./stand_in_addresses.ts";
-import { openTunnel, writeAll } from "./tunnel.ts";
+import { type TunnelEntrance, writeAll } from "./tunnel.ts";
 
 /** Options of `net.connect`, as far as they mean something here. */
 interface ConnectOptions {
@@ -23,9 +22,9 @@ type Callback = (error?: Error | null) => void;
 
 const CHUNK = 64 * 1024;
 
-/** The sockets of one worker. Nothing of `request` can be read off the class that this returns. */
+/** The sockets of one worker. The entrance cannot be read off the class that this returns. */
 export function createSocketClass(
-  request: () => EgressRequest | null,
+  entrance: () => TunnelEntrance | null,
   addresses: StandInAddresses,
 ) {
   return class Socket extends Duplex {
@@ -64,8 +63,8 @@ export function createSocketClass(
     }
 
     async #open(options: ConnectOptions): Promise<void> {
-      const terms = request();
-      if (terms === null) throw new Error("the network is not available yet");
+      const way = entrance();
+      if (way === null) throw new Error("the network is not available yet");
       if (options.path !== undefined && options.port === undefined) {
         throw Object.assign(new Error("plugins reach hosts only"), { code: "EACCES" });
       }
@@ -75,7 +74,7 @@ export function createSocketClass(
       if (!Number.isInteger(port) || port < 1 || port > 65_535) {
         throw new RangeError(`'${options.port}' is no port`);
       }
-      const { connection, rest } = await openTunnel(terms, host, port);
+      const { connection, rest } = await way.open(host, port);
       if (this.destroyed) return connection.close();
       this.#connection = connection;
       if (rest.byteLength > 0) this.#rest = rest;

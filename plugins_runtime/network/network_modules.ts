@@ -23,6 +23,7 @@ import { lookUpModule } from "./look_up_module.ts";
 import { disableNativeSockets } from "./native_sockets.ts";
 import { StandInAddresses } from "./stand_in_addresses.ts";
 import { standInModules } from "./stand_in_modules.ts";
+import { TunnelEntrance } from "./tunnel.ts";
 
 type Options = Record<string, unknown>;
 type Listener = (...args: never[]) => void;
@@ -33,13 +34,13 @@ function refuse(): never {
 
 export class NetworkModules implements NetworkAccess {
   readonly modules: Readonly<Record<string, unknown>>;
-  #request: EgressRequest | null = null;
+  #entrance: TunnelEntrance | null = null;
 
   /** Takes the native sockets away: to be constructed where nothing else needs them. */
   constructor() {
     disableNativeSockets();
     const addresses = new StandInAddresses();
-    const Socket = createSocketClass(() => this.#request, addresses);
+    const Socket = createSocketClass(() => this.#entrance, addresses);
 
     const connect = (...args: unknown[]) => {
       const { options } = connectArguments(args);
@@ -94,8 +95,9 @@ export class NetworkModules implements NetworkAccess {
     defineInternalGlobals();
   }
 
-  open(request: EgressRequest): void {
-    this.#request = request;
+  async open(request: EgressRequest): Promise<void> {
+    this.#entrance = new TunnelEntrance(request);
+    await this.#entrance.prepare();
   }
 }
 

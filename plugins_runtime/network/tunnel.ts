@@ -1,12 +1,15 @@
 /** A connection to a host that the plugin was granted, made by the egress gateway. */
 import { Buffer } from "node:buffer";
-import { sendJson } from "../channel.ts";
+import { sendJson, toBytes } from "../channel.ts";
 import type { EgressRequest } from "../egress.ts";
 import { FrameType } from "../frames.ts";
 
 // Captured while this module loads. Both stay in here: what they lead to is the gateway alone.
 const connectTcp = Deno.connect.bind(Deno);
-const encoder = new TextEncoder();
+const later = setTimeout.bind(globalThis);
+
+/** How long a gateway that does not answer is left alone. */
+const AGAIN_MS = 200;
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 const MAX_HEAD = 16 * 1024;
@@ -29,46 +32,77 @@ class TunnelError extends Error {
   }
 }
 
-/**
- * Asks the gateway for a host and port. It checks the grant and resolves the name; nothing is
- * resolved here.
- * @throws Error with a `code` saying why there is no connection
- */
-export async function openTunnel(
-  request: EgressRequest,
-  host: string,
-  port: number,
-): Promise<Tunnel> {
-  // A name may be any text, and becomes a part of a request.
-  if (!/^[\w.:-]{1,255}$/.test(host)) throw new TunnelError("ENOTFOUND", `no such host: ${host}`);
-  const target = `${host.includes(":") ? `[${host}]` : host}:${port}`;
-  const { egress, pluginId } = request;
-  const grant = `To allow it: paddock plugins grant ${pluginId} ${target}`;
-  if (egress === null) {
-    sendJson(FrameType.Refused, 0, { host: target });
-    throw new TunnelError("EACCES", `${target} was not granted to this plugin. ${grant}`);
-  }
-  const [hostname, gatewayPort] = egress.gateway.split(":") as [string, string];
-  const connection = await connectTcp({ hostname, port: Number(gatewayPort) });
-  try {
+/** The way out of one worker. */
+export class TunnelEntrance {
+  readonly #pluginId: number;
+  readonly #address: { readonly hostname: string; readonly port: number } | null = null;
+  /** The end of a request's head, with what the gateway knows this process by. */
+  readonly #authorization: string = "";
+
+  constructor({ pluginId, egress }: EgressRequest) {
+    this.#pluginId = pluginId;
+    if (egress === null) return;
+    const [hostname = "", port] = egress.gateway.split(":");
+    this.#address = { hostname, port: Number(port) };
     const pass = Buffer.from(`plugin:${egress.secret}`).toString("base64");
-    await writeAll(
-      connection,
-      encoder.encode(
-        `CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\nProxy-Authorization: Basic ${pass}\r\n\r\n`,
-      ),
-    );
-    const { head, rest } = await readHead(connection);
-    const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1]);
-    if (status === 200) return { connection, rest };
-    const reason = rest.toString("utf8").trim();
-    throw new TunnelError(
-      codeOf(status, reason),
-      `connect to ${target} failed: ${reason}${status === 403 ? `. ${grant}` : ""}`,
-    );
-  } catch (error) {
-    connection.close();
-    throw error;
+    this.#authorization = `\r\nProxy-Authorization: Basic ${pass}\r\n\r\n`;
+  }
+
+  /**
+   * To be waited for before any plugin text is there. A promise that is resolved with a connection
+   * looks for its `then`; where all objects have one by the plugin's doing, the plugin would be handed
+   * the connection, whose class makes connections out of numbers. So those get a `then` of their own.
+   */
+  async prepare(): Promise<void> {
+    while (this.#address !== null) {
+      try {
+        const connection = await connectTcp(this.#address);
+        connection.close();
+        Object.defineProperty(Object.getPrototypeOf(connection), "then", {
+          value: undefined,
+          writable: false,
+          configurable: false,
+        });
+        return;
+      } catch {
+        // The gateway starts again when it ended; if it does not, the server ends this process.
+        await new Promise((resolve) => later(resolve, AGAIN_MS));
+      }
+    }
+  }
+
+  /**
+   * Asks the gateway for a host and port. It checks the grant and resolves the name; nothing is
+   * resolved here.
+   * @throws Error with a `code` saying why there is no connection
+   */
+  async open(host: string, port: number): Promise<Tunnel> {
+    // A name may be any text, and becomes a part of a request.
+    if (!/^[\w.:-]{1,255}$/.test(host)) throw new TunnelError("ENOTFOUND", `no such host: ${host}`);
+    const target = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+    const grant = `To allow it: paddock plugins grant ${this.#pluginId} ${target}`;
+    if (this.#address === null) {
+      sendJson(FrameType.Refused, 0, { host: target });
+      throw new TunnelError("EACCES", `${target} was not granted to this plugin. ${grant}`);
+    }
+    const connection = await connectTcp(this.#address);
+    try {
+      // By captured functions and no others: this text has the secret in it.
+      const head = `CONNECT ${target} HTTP/1.1\r\nHost: ${target}${this.#authorization}`;
+      await writeAll(connection, toBytes(head));
+      const answer = await readHead(connection);
+      const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(answer.head)?.[1]);
+      // Without a prototype, for the reason above.
+      if (status === 200) return { __proto__: null, connection, rest: answer.rest } as Tunnel;
+      const reason = answer.rest.toString("utf8").trim();
+      throw new TunnelError(
+        codeOf(status, reason),
+        `connect to ${target} failed: ${reason}${status === 403 ? `. ${grant}` : ""}`,
+      );
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
   }
 }
 

@@ -30,6 +30,8 @@ export interface JobRunnerOptions {
   /** Not behind a pooling proxy. */
   readonly preparedStatements: boolean;
   readonly pollMs: number;
+  /** A statement without an answer for so long is given up; 0, the default, waits. */
+  readonly timeoutMs?: number;
   /** Hides what no reason of a failure may show. */
   readonly mask?: Mask;
 }
@@ -52,8 +54,6 @@ interface FailedJob {
 }
 
 const POOL_SIZE = 4;
-/** A statement takes so long at most. */
-const ANSWER_MS = 60_000;
 /** Small jobs that are taken from the table together, beyond those that run. */
 const TAKEN_AHEAD = 100;
 /** The queue is looked into every few seconds at least; one that is silent for so long hangs. */
@@ -131,7 +131,11 @@ export class JobRunner {
     const backoff = new Backoff(250, 10_000);
     while (!signal.aborted) {
       // Workers, and the connection that listens for new jobs.
-      const pool = createJobPool(this.#options.connectionString, POOL_SIZE, ANSWER_MS);
+      const pool = createJobPool(
+        this.#options.connectionString,
+        POOL_SIZE,
+        this.#options.timeoutMs,
+      );
       try {
         const runner = await this.#startRunner(pool);
         this.#unavailable = null;

@@ -167,3 +167,16 @@ Deno.test("a name that is unknown, or computed, gets the words of the server bef
     "Cannot import 'pg'! This package is not provided by PostHog in plugins.",
   ]);
 });
+
+Deno.test("a service of aws-sdk that is not there says so when it is used, and not before", async () => {
+  const answer = await answerOf(
+    `import { SQS, S3 } from 'aws-sdk'
+     import * as AWS from 'aws-sdk'`,
+    `try { return new SQS({}) } catch (error) { return [error.message, typeof S3, typeof AWS.STS] }`,
+  );
+  assert.deepEqual(answer, [
+    "AWS.SQS is not available to plugins: of aws-sdk there are S3 and STS",
+    "function",
+    "function",
+  ]);
+});

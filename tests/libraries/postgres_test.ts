@@ -1,17 +1,21 @@
 /** `pg` in the fence, against a real Postgres. */
 import assert from "node:assert/strict";
 import { createTestDatabase } from "../services/database.ts";
+import { startTcpProxy } from "../services/tcp_proxy.ts";
 import { eventually } from "../services/plugin_server.ts";
 import { runPlugin } from "./exporter_run.ts";
 import { answerOf } from "./library_run.ts";
 
 const grantOf = (url: string) => new URL(url).host;
 
-Deno.test("postgres_export: every event is a row; a database that is away is waited for", async () => {
+Deno.test("postgres_export: every event is a row; a table or a wire that is away is waited for", async () => {
   await using target = await createTestDatabase();
+  const url = new URL(target.url);
+  await using wire = await startTcpProxy({ host: "127.0.0.1", port: Number(url.port) });
+  url.port = String(wire.port);
   await using run = await runPlugin("postgres_export", {
-    config: { databaseUrl: target.url, tableName: "out; drop", hasSelfSignedCert: "None" },
-    grants: [grantOf(target.url)],
+    config: { databaseUrl: url.href, tableName: "out; drop", hasSelfSignedCert: "None" },
+    grants: [url.host],
   });
   await run.sendNumbers(0, 30);
   const numbers = async () => {
@@ -32,7 +36,13 @@ Deno.test("postgres_export: every event is a row; a database that is away is wai
   );
   await target.database.query("ALTER TABLE elsewhere RENAME TO outdrop");
   await eventually(() => arrived(50), logText, 30_000);
-  assert.deepEqual([...new Set(await numbers())], [...Array(50).keys()]);
+  // The wire is cut, so that nothing answers at all.
+  wire.cut();
+  await run.sendNumbers(50, 20);
+  await eventually(() => /Error uploading to PostgreSQL: .*time/.test(logText()), logText);
+  wire.mend(true);
+  await eventually(() => arrived(70), logText, 30_000);
+  assert.deepEqual([...new Set(await numbers())], [...Array(70).keys()]);
 });
 
 Deno.test("postgres_import: rows become events, each once, page by page", async () => {

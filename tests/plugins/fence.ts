@@ -109,7 +109,9 @@ export function fence(
   const failures: TestFence["failures"] = [];
   const loaded = new Map<number, PluginCapabilities>();
   const refusals = new EgressRefusals(null);
-  const egress = new EgressGateway((refusal) => hosts.refused(refusal));
+  const { runtime } = options;
+  const self = runtime === undefined || typeof runtime === "string" ? null : runtime;
+  const egress = new EgressGateway((refusal) => hosts.refused(refusal), self);
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options }, {
     log: { write: (entry) => log.push(entry) },
     reports: {

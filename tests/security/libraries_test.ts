@@ -53,7 +53,8 @@ const LIBRARIES: Readonly<Record<string, LiveLibrary>> = {
       client.connect().catch(() => {});
       const plain = client.connection.stream;
       for (let i = 0; i < 100 && client.connection.stream === plain; i++) await sleep(20);
-      const pool = new L.Pool({ host: "127.0.0.1", port });`,
+      const pool = new L.Pool({ host: "127.0.0.1", port });
+      globalThis.reconnect = () => new L.Client({ host: "127.0.0.1", port, connectionTimeoutMillis: 200 }).connect();`,
     live: "client, plain, client.connection, client.connection.stream, pool",
     isConnected: true,
   },
@@ -64,7 +65,8 @@ const LIBRARIES: Readonly<Record<string, LiveLibrary>> = {
       request.on("error", () => {});
       request.send();
       for (let i = 0; i < 100 && !request.httpRequest.stream; i++) await sleep(20);
-      const { stream } = request.httpRequest;`,
+      const { stream } = request.httpRequest;
+      globalThis.reconnect = () => s3.getObject({ Bucket: "b", Key: "k" }).promise();`,
     live: "s3, request, stream, stream.agent, stream.socket",
     isConnected: true,
   },
@@ -155,6 +157,24 @@ const SOCKETS: readonly Attempt[] = [
          if (await Promise.race([ended, sleep(300)])) return JSON.stringify(options);
        }
      })`,
+  ],
+  [
+    "a connection of Deno's, by a getter on all objects",
+    `if (typeof reconnect !== "function") return;
+     let got; Object.defineProperty(Object.prototype, "then", { configurable: true,
+       get() { for (const each of [this, this.connection]) if (typeof each?.closeWrite === "function") got = each } });
+     try { await Promise.race([reconnect(), sleep(400)]); await sleep(100) } catch {} finally { delete Object.prototype.then }
+     return got && "a connection"`,
+  ],
+  [
+    "the gateway's secret, by functions that text goes through",
+    `if (typeof reconnect !== "function") return;
+     let got; const spy = (target, name) => { const was = target[name];
+       target[name] = function (...args) { for (const arg of args) if (/Proxy-Auth|^plugin:/.test(String(arg))) got = name; return was.apply(this, args) };
+       return () => target[name] = was };
+     const undo = [spy(Buffer, "from"), spy(Buffer, "concat"), spy(TextEncoder.prototype, "encode"), spy(Array.prototype, "join"), spy(String.prototype, "concat")];
+     try { await Promise.race([reconnect(), sleep(400)]) } catch {} finally { for (const each of undo) each() }
+     return got`,
   ],
   [
     "a stand-in that can be changed",

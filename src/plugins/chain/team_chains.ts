@@ -10,9 +10,10 @@ export interface ChainLink {
   /** `"Name (configId)"` */
   readonly label: string;
   readonly order: number;
+  /** The same object for all links, as there may be a hundred thousand. */
   readonly host: {
-    /** False once it is known that it has nothing to say about events. */
-    mayProcessEvents(): boolean;
+    /** False once it is known that the config's plugin has nothing to say about events. */
+    mayProcessEvents(configId: number): boolean;
     /** @param people the distinct id of each event: chooses the process */
     process(
       configId: number,
@@ -65,7 +66,8 @@ export class TeamChains implements PluginChains {
   }
 
   has(teamId: number): boolean {
-    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents()) ?? false;
+    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents(link.configId)) ??
+      false;
   }
 
   async run(teamId: number, inputs: readonly ChainInput[]): Promise<ChainOutcome[]> {
@@ -77,7 +79,7 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-      if (!link.host.mayProcessEvents()) continue;
+      if (!link.host.mayProcessEvents(link.configId)) continue;
       const through = () => pass(link, events, this.#observer);
       if (this.#tap?.isOpen) await tapped({ link, events, teamId, tap: this.#tap }, through);
       else await through();

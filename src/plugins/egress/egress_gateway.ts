@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { getLogger } from "@logtape/logtape";
+import { partArguments, SELF_INVOCATION, type SelfInvocation } from "../../own_parts.ts";
 import type { EgressTerms, Remedy } from "./admission.ts";
 import type { FromGateway, ToGateway } from "./gateway_messages.ts";
 
@@ -44,6 +45,7 @@ interface Running {
 
 export class EgressGateway implements Egress {
   readonly #onRefused: (refusal: EgressRefusal) => void;
+  readonly #self: SelfInvocation | null;
   readonly #log = getLogger(["paddock", "egress"]);
   readonly #open = new Map<string, EgressTerms>();
   readonly #opening = new Map<string, () => void>();
@@ -52,9 +54,16 @@ export class EgressGateway implements Egress {
   #port = 0;
   #stopped = false;
 
-  /** @param onRefused called for each connection that a plugin was refused */
-  constructor(onRefused: (refusal: EgressRefusal) => void) {
+  /**
+   * @param onRefused called for each connection that a plugin was refused
+   * @param self how this program starts itself, where it cannot start a module with Deno
+   */
+  constructor(
+    onRefused: (refusal: EgressRefusal) => void,
+    self: SelfInvocation | null = SELF_INVOCATION,
+  ) {
     this.#onRefused = onRefused;
+    this.#self = self;
   }
 
   async open(terms: EgressTerms): Promise<EgressPass> {
@@ -94,7 +103,7 @@ export class EgressGateway implements Egress {
   }
 
   #start(): Running {
-    const child = command(this.#port).spawn();
+    const child = command(this.#port, this.#self).spawn();
     const input = child.stdin.getWriter();
     input.closed.catch(() => {});
     const listening = Promise.withResolvers<number>();
@@ -147,25 +156,27 @@ export class EgressGateway implements Egress {
 }
 
 /** The network, and nothing else: no file, no environment, no other program. */
-function command(port: number): Deno.Command {
+function command(port: number, self: SelfInvocation | null): Deno.Command {
   const env = ["DENO_DIR", "HOME"].flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
+  const fromSource = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    // By the lock file, as without it Deno asks the registry which versions there are.
+    "--frozen",
+    "--cached-only",
+    "--no-remote",
+    "--allow-net",
+    "--v8-flags=--max-old-space-size=256",
+    PROGRAM,
+  ];
+  const where = [ADDRESS, String(port)];
   return new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      // By the lock file, as without it Deno asks the registry which versions there are.
-      "--frozen",
-      "--cached-only",
-      "--no-remote",
-      "--allow-net",
-      "--v8-flags=--max-old-space-size=256",
-      PROGRAM,
-      ADDRESS,
-      String(port),
+    args: self === null ? [...fromSource, ...where] : [
+      ...partArguments(self, "egress-gateway", where),
     ],
     clearEnv: true,
     // Where Deno keeps its compiled copies of these very files.

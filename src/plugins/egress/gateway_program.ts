@@ -6,8 +6,6 @@
  * and a name is resolved after it was allowed. Here a name is resolved once, every address is
  * checked, and the connection goes to the address that was checked. TLS is between the plugin and
  * its peer: the gateway sees names and sizes, no contents.
- *
- * Arguments: address, port (0 for any).
  */
 import { admit, type EgressTerms, Refusal, type Remedy } from "./admission.ts";
 import {
@@ -214,16 +212,21 @@ async function acceptConnections(listener: Deno.Listener): Promise<void> {
   for await (const connection of listener) serve(connection);
 }
 
-const [hostname = "127.0.0.1", port = "0"] = Deno.args;
-const listener = Deno.listen({ hostname, port: Number(port) });
-tell({ type: "listening", port: (listener.addr as Deno.NetAddr).port });
-acceptConnections(listener);
+/** @param args address to listen on, port (0 for any) */
+export async function runGateway(args: readonly string[]): Promise<void> {
+  const [hostname = "127.0.0.1", port = "0"] = args;
+  const listener = Deno.listen({ hostname, port: Number(port) });
+  tell({ type: "listening", port: (listener.addr as Deno.NetAddr).port });
+  acceptConnections(listener);
 
-let rest = "";
-for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
-  const lines = (rest + text).split("\n");
-  rest = lines.pop() ?? "";
-  for (const line of lines) handle(JSON.parse(line) as ToGateway);
+  let rest = "";
+  for await (const text of Deno.stdin.readable.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) handle(JSON.parse(line) as ToGateway);
+  }
+  // The server is gone: nobody is left to work for.
+  Deno.exit(0);
 }
-// The server is gone: nobody is left to work for.
-Deno.exit(0);
+
+if (import.meta.main) await runGateway(Deno.args);

@@ -5,13 +5,13 @@ import type { Breaker } from "../breaker/breaker.ts";
 import type { Egress, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSite } from "../site/site_client.ts";
 import type { PluginApi, PluginLog, PluginReports } from "../types.ts";
-import type { HostLimits } from "./host_command.ts";
+import type { HostLimits, HostRuntime } from "./host_command.ts";
 
 export interface PluginHostOptions {
   readonly taskTimeoutMs: number;
   readonly tasksPerWorker: number;
-  /** Folder of the files that run in the process; see `RUNTIME_FOLDER`. */
-  readonly runtime: string;
+  /** Of the code that runs in the process; see `HOST_RUNTIME`. */
+  readonly runtime: HostRuntime;
   readonly limits: HostLimits;
   readonly logLinesPerSecond: number;
   /** Characters of one line that are kept. */

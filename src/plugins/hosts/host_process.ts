@@ -10,12 +10,12 @@ import { Buffer } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../../errors.ts";
 import { Chatter, checkPayload } from "./frame_limits.ts";
-import { hostCommand, type HostLimits } from "./host_command.ts";
+import { hostCommand, type HostLimits, type HostRuntime } from "./host_command.ts";
 import { cpuMs } from "./process_cpu.ts";
 import { standBack } from "./process_priority.ts";
 
 export interface HostProcessOptions {
-  readonly runtime: string;
+  readonly runtime: HostRuntime;
   readonly limits: HostLimits;
   readonly grants: readonly string[];
   /** Of the egress gateway; null where there is nothing to reach. */

@@ -189,7 +189,8 @@ export class PluginHosts {
     this.targets.replace(
       [...serving.values()].map(({ workers, config }) => ({ host: workers.first, config })),
     );
-    const gone = [...this.#hosts].filter(([, host]) => !this.#succession.uses(host));
+    const used = this.#succession.used();
+    const gone = [...this.#hosts].filter(([, host]) => !used.has(host));
     for (const [key, host] of gone) {
       this.#hosts.delete(key);
       this.#unload(host);
@@ -199,17 +200,17 @@ export class PluginHosts {
 
   /** A link finds who serves its config with each frame, as that may change between two plugins. */
   #links(): Map<number, ChainLink[]> {
+    const host: ChainLink["host"] = {
+      mayProcessEvents: (configId) =>
+        this.#succession.serving.get(configId)?.workers.mayProcessEvents ?? false,
+      process: (...events) => this.#process(...events),
+    };
     const links = [...this.#succession.serving].map(([configId, { workers, config }]) => ({
       teamId: config.teamId,
       configId,
       label: `${workers.spec.name} (${configId})`,
       order: config.order,
-      host: {
-        mayProcessEvents: () =>
-          this.#succession.serving.get(configId)?.workers.mayProcessEvents ?? false,
-        process: (id: number, texts: readonly Uint8Array[], people: readonly string[]) =>
-          this.#process(id, texts, people),
-      },
+      host,
     }));
     return Map.groupBy(links, ({ teamId }) => teamId);
   }

@@ -31,11 +31,12 @@ export class Succession {
     return this.#serving;
   }
 
-  /** Whether any serves a config, or is to. */
-  uses(workers: PluginWorkers): boolean {
-    for (const each of this.#serving.values()) if (each.workers === workers) return true;
-    for (const each of this.#successors.values()) if (each.workers === workers) return true;
-    return false;
+  /** Those that serve a config, or are to. */
+  used(): ReadonlySet<PluginWorkers> {
+    const used = new Set<PluginWorkers>();
+    for (const { workers } of this.#serving.values()) used.add(workers);
+    for (const { workers } of this.#successors.values()) used.add(workers);
+    return used;
   }
 
   /** Those that are to take over. */

@@ -6,9 +6,7 @@ SELECT
   config."order",
   config.config,
   config.updated_at::text AS "updatedAt",
-  team.organization_id AS "organizationId",
-  plugin.updated_at::text AS "pluginUpdatedAt",
-  plugin.capabilities
+  team.organization_id AS "organizationId"
 FROM posthog_pluginconfig AS config
 JOIN posthog_team AS team ON team.id = config.team_id
 JOIN posthog_organization AS organization ON organization.id = team.organization_id

@@ -46,7 +46,12 @@ interface ConfigRow {
   readonly config: JsonObject;
   readonly updatedAt: string;
   readonly organizationId: string;
-  readonly pluginUpdatedAt: string;
+}
+
+/** Of a plugin that some config enables; asked for once, and not with each config. */
+interface EnabledPlugin {
+  readonly id: number;
+  readonly updatedAt: string;
   readonly capabilities: PluginCapabilities;
 }
 
@@ -58,6 +63,7 @@ interface AttachmentRow extends PluginAttachment {
 /** A plugin's row and code, as long as the row does not change. */
 interface KnownPlugin {
   readonly updatedAt: string;
+  readonly capabilities: PluginCapabilities;
   /** Without the bulk of it. */
   readonly row: PluginSourceRow;
   readonly loaded: LoadedPlugin;
@@ -73,6 +79,9 @@ interface LoadedPlugin {
   readonly sourceVersion: string;
   readonly failure: string | null;
 }
+
+/** Of the many configs that have none. */
+const NO_ATTACHMENTS: Readonly<Record<string, PluginAttachment>> = {};
 
 export class PluginRegistry {
   readonly #parts: PluginRegistryParts;
@@ -116,7 +125,7 @@ export class PluginRegistry {
         pluginId: row.pluginId,
         order: row.order,
         config: row.config,
-        attachments: attachments.get(row.id) ?? {},
+        attachments: attachments.get(row.id) ?? NO_ATTACHMENTS,
         updatedAt: row.updatedAt,
       };
       const alone = this.#options.isolation === "config" ? row.id : null;
@@ -139,7 +148,7 @@ export class PluginRegistry {
           grants: reach,
           configs,
           maxWorkers: loaded.source.manifest.workers,
-          capabilities: row.capabilities,
+          capabilities: plugin.capabilities,
           version: hash("sha256", JSON.stringify([loaded.sourceVersion, reach]), "hex"),
         },
       });
@@ -216,25 +225,37 @@ export class PluginRegistry {
   }
 
   async #loadPlugins(configs: readonly ConfigRow[]): Promise<void> {
-    const updated = new Map(configs.map((row) => [row.pluginId, row.pluginUpdatedAt]));
+    const ids = new Set(configs.map(({ pluginId }) => pluginId));
+    const enabled = ids.size === 0 ? [] : await this.#parts.database.query<EnabledPlugin>(
+      `SELECT id, updated_at::text AS "updatedAt", capabilities
+       FROM posthog_plugin WHERE id = ANY ($1::int[])`,
+      [[...ids]],
+    );
     // Folders change without their row, so they are read every time.
-    const stale = [...updated].filter(([id, updatedAt]) => {
+    const stale = enabled.filter(({ id, updatedAt }) => {
       const known = this.#known.get(id);
       return known?.updatedAt !== updatedAt || known.row.url?.startsWith("file:");
-    }).map(([id]) => id);
+    }).map(({ id }) => id);
     const rows = stale.length === 0 ? [] : await this.#parts.database.query<PluginSourceRow>(
       `SELECT id, name, organization_id AS "organizationId", is_global AS "isGlobal",
          plugin_type AS "pluginType", url, archive, source
        FROM posthog_plugin WHERE id = ANY ($1::int[])`,
       [stale],
     );
-    const next = new Map([...this.#known].filter(([id]) => updated.has(id)));
+    const next = new Map<number, KnownPlugin>();
+    for (const { id, capabilities } of enabled) {
+      const known = this.#known.get(id);
+      if (known !== undefined) next.set(id, { ...known, capabilities });
+    }
+    const rowOf = new Map(enabled.map((plugin) => [plugin.id, plugin]));
     // One process for all that changed; none at all where nothing did.
     await using builder = new BuildProcess();
     for (const row of rows) {
       const known = this.#known.get(row.id);
+      const { updatedAt, capabilities } = rowOf.get(row.id) as EnabledPlugin;
       next.set(row.id, {
-        updatedAt: updated.get(row.id) as string,
+        updatedAt,
+        capabilities,
         row: { ...row, archive: null, source: null },
         loaded: await this.#loadOne(row, known?.loaded ?? null, builder),
       });

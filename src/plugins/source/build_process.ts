@@ -8,6 +8,7 @@
 import { Buffer } from "node:buffer";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, errorMessage, PaddockError } from "../../errors.ts";
+import { partArguments, SELF_INVOCATION, type SelfInvocation } from "../../own_parts.ts";
 import type { LoadedSource, RawSource } from "./plugin_source.ts";
 
 /** What goes to the process, as a line of JSON. */
@@ -36,22 +37,30 @@ export interface BuildProcessOptions {
   /** How long one plugin may take, the start of the process included. */
   readonly timeoutMs?: number;
   readonly heapMb?: number;
+  /** How this program starts itself, where it cannot start a module with Deno. */
+  readonly self?: SelfInvocation | null;
 }
 
 const PROGRAM = fileURLToPath(import.meta.resolve("./build_program.ts"));
 const MAX_STDERR = 2_000;
+/** What Deno reserves for itself, as `ulimit -d` counts. */
+const RUNTIME_MB = 1_100;
 
 /** Started with the first build; one that dies is replaced with the next. */
 export class BuildProcess implements AsyncDisposable {
   readonly #timeoutMs: number;
   readonly #heapMb: number;
+  readonly #self: SelfInvocation | null;
   #running: RunningProcess | null = null;
   /** One build at a time. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ timeoutMs = 20_000, heapMb = 256 }: BuildProcessOptions = {}) {
+  constructor(
+    { timeoutMs = 20_000, heapMb = 256, self = SELF_INVOCATION }: BuildProcessOptions = {},
+  ) {
     this.#timeoutMs = timeoutMs;
     this.#heapMb = heapMb;
+    this.#self = self;
   }
 
   /**
@@ -79,7 +88,7 @@ export class BuildProcess implements AsyncDisposable {
       archive: isArchive ? Buffer.from(content).toString("base64") : null,
       files: isArchive ? [] : [...content],
     };
-    const running = this.#running ??= new RunningProcess(this.#heapMb);
+    const running = this.#running ??= new RunningProcess(this.#heapMb, this.#self);
     let timedOut = false;
     const timer = setTimeout(() => {
       timedOut = true;
@@ -111,8 +120,8 @@ class RunningProcess {
   readonly #said: Promise<string>;
   #rest = "";
 
-  constructor(heapMb: number) {
-    this.#child = command(heapMb).spawn();
+  constructor(heapMb: number, self: SelfInvocation | null) {
+    this.#child = command(heapMb, self).spawn();
     this.#input = this.#child.stdin.getWriter();
     this.#input.closed.catch(() => {});
     this.#output = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
@@ -161,22 +170,30 @@ class RunningProcess {
 }
 
 /** No permission at all, no environment: what an enemy's text could take over there is nothing. */
-function command(heapMb: number): Deno.Command {
+function command(heapMb: number, self: SelfInvocation | null): Deno.Command {
   const env = ["DENO_DIR", "HOME"].flatMap((name) => {
     const value = Deno.env.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return new Deno.Command(Deno.execPath(), {
+  const fromSource = [
+    "run",
+    "--quiet",
+    "--no-prompt",
+    // By the lock file, as without it Deno asks the registry which versions there are.
+    "--frozen",
+    "--cached-only",
+    "--no-remote",
+    `--v8-flags=--max-old-space-size=${heapMb}`,
+    PROGRAM,
+  ];
+  const args = self === null ? fromSource : partArguments(self, "plugin-build", []);
+  return new Deno.Command("/bin/sh", {
+    // The heap of a program that starts itself has no limit of its own.
     args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      // By the lock file, as without it Deno asks the registry which versions there are.
-      "--frozen",
-      "--cached-only",
-      "--no-remote",
-      `--v8-flags=--max-old-space-size=${heapMb}`,
-      PROGRAM,
+      "-c",
+      `${self === null ? "" : `ulimit -d ${(heapMb + RUNTIME_MB) * 1024}; `}exec "$0" "$@"`,
+      Deno.execPath(),
+      ...args,
     ],
     clearEnv: true,
     // Where Deno keeps its compiled copies of these very files.

@@ -6,9 +6,11 @@ import { errorMessage, PaddockError } from "../../errors.ts";
 import type { BuildAnswer, BuildRequest } from "./build_process.ts";
 import { buildSource } from "./plugin_source.ts";
 
-for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
-  const answer = await build(JSON.parse(line));
-  process.stdout.write(`${JSON.stringify(answer)}\n`);
+export async function runBuilds(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
+    const answer = await build(JSON.parse(line));
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
 }
 
 async function build(
@@ -29,3 +31,5 @@ async function build(
     };
   }
 }
+
+if (import.meta.main) await runBuilds();

@@ -1,8 +1,5 @@
 /** Events of slow lanes that were parked: taken again as their lanes get room. */
-import { randomUUID } from "node:crypto";
-import { getLogger } from "@logtape/logtape";
-import { errorMessage } from "../../errors.ts";
-import { leasedBatch, type LeasedEvents, type LeaseStore } from "../leased_batch.ts";
+import { type LeasedEvents, LeaseHolder, type LeaseStore } from "../lease_holder.ts";
 import type { ReceivedBatch, Source, TakeLimit } from "../source.ts";
 
 /** What this source needs of the store. */
@@ -53,26 +50,20 @@ export class ParkedSource implements Source {
   readonly #store: ParkedStore;
   readonly #lanes: SlowLanes;
   readonly #options: ParkedSourceOptions;
-  readonly #owner = randomUUID();
-  readonly #log = getLogger(["paddock", "parked"]);
-  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  readonly #lease: LeaseHolder;
   #nextLook = 0;
 
   constructor(store: ParkedStore, lanes: SlowLanes, options: ParkedSourceOptions) {
     this.#store = store;
     this.#lanes = lanes;
     this.#options = options;
+    this.#lease = new LeaseHolder(store, this.name, options.leaseTtlMs);
   }
 
   async open(): Promise<void> {
     // Before anything else is taken: what is parked comes first.
     this.#lanes.slowDown(await this.#store.teams());
-    const { leaseTtlMs } = this.#options;
-    this.#heartbeat = setInterval(() => {
-      this.#store.renew(this.#owner, leaseTtlMs).catch((error) =>
-        this.#log.warn`the lease was not renewed: ${errorMessage(error)}`
-      );
-    }, leaseTtlMs / 4);
+    this.#lease.start();
   }
 
   async take(limit: TakeLimit, signal: AbortSignal): Promise<ReceivedBatch | null> {
@@ -85,7 +76,7 @@ export class ParkedSource implements Source {
       }
       const rows = await this.#takeFor(this.#lanes.room(), limit);
       if (rows.length > 0) {
-        return { ...leasedBatch(this.#store, this.#owner, rows), wasParked: true };
+        return { ...this.#lease.batch(rows), wasParked: true };
       }
       if (now >= end) return null;
       const wait = AbortSignal.timeout(Math.max(1, Math.min(this.#nextLook, end) - now));
@@ -99,7 +90,7 @@ export class ParkedSource implements Source {
   }
 
   close(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    this.#lease.stop();
     return Promise.resolve();
   }
 
@@ -115,7 +106,7 @@ export class ParkedSource implements Source {
     }
     if (wanted.length === 0) return [];
     const { rows, isComplete } = await this.#store.take(
-      this.#owner,
+      this.#lease.owner,
       wanted,
       limit.bytes,
       leaseTtlMs,

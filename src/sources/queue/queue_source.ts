@@ -1,9 +1,6 @@
 /** Events out of the queue on Postgres. */
-import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { getLogger } from "@logtape/logtape";
-import { errorMessage } from "../../errors.ts";
-import { leasedBatch, type LeasedEvents, type LeaseStore } from "../leased_batch.ts";
+import { type LeasedEvents, LeaseHolder, type LeaseStore } from "../lease_holder.ts";
 import type { ReceivedBatch, Source, TakeLimit } from "../source.ts";
 
 /** What this source needs of the store. */
@@ -33,9 +30,7 @@ export class QueueSource implements Source {
   readonly #store: QueueStore;
   readonly #signal: QueueSignal;
   readonly #options: QueueSourceOptions;
-  readonly #owner = randomUUID();
-  readonly #log = getLogger(["paddock", "queue"]);
-  #heartbeat: ReturnType<typeof setInterval> | undefined;
+  readonly #lease: LeaseHolder;
   #unsubscribe: (() => Promise<void>) | undefined;
   /** Whether something came since the last take began. */
   #news = true;
@@ -46,16 +41,12 @@ export class QueueSource implements Source {
     this.#store = store;
     this.#signal = signal;
     this.#options = options;
+    this.#lease = new LeaseHolder(store, this.name, options.leaseTtlMs);
   }
 
   async open(): Promise<void> {
-    const { leaseTtlMs } = this.#options;
     this.#unsubscribe = await this.#signal.subscribe(() => this.notify());
-    this.#heartbeat = setInterval(() => {
-      this.#store.renew(this.#owner, leaseTtlMs).catch((error) =>
-        this.#log.warn`the lease was not renewed: ${errorMessage(error)}`
-      );
-    }, leaseTtlMs / 4);
+    this.#lease.start();
   }
 
   /** Says that something was appended, for appends of this very process. */
@@ -69,7 +60,7 @@ export class QueueSource implements Source {
     if (rows.length === 0) return null;
     // There may be more than fitted: look again before waiting.
     this.#news = true;
-    return leasedBatch(this.#store, this.#owner, rows);
+    return this.#lease.batch(rows);
   }
 
   async depth(): Promise<number> {
@@ -77,7 +68,7 @@ export class QueueSource implements Source {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#heartbeat);
+    this.#lease.stop();
     await this.#unsubscribe?.();
   }
 
@@ -93,7 +84,7 @@ export class QueueSource implements Source {
       if (this.#news || now >= this.#nextLook) {
         this.#news = false;
         this.#nextLook = now + Math.min(LOOK_MS, leaseTtlMs / 2);
-        const rows = await this.#store.take(this.#owner, limit, leaseTtlMs);
+        const rows = await this.#store.take(this.#lease.owner, limit, leaseTtlMs);
         if (rows.length > 0) return rows;
       } else if (now >= end) {
         break;

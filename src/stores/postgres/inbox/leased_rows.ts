@@ -61,12 +61,12 @@ export class LeasedRows {
     );
   }
 
-  /** Keeps what `owner` holds from expiring. */
-  async renew(owner: string, ttlMs: number): Promise<void> {
+  /** Keeps these rows of `owner` from expiring. */
+  async renew(owner: string, ids: readonly string[], ttlMs: number): Promise<void> {
     await this.database.query(
-      `UPDATE ${this.#table} SET expires_at = now() + $2 * interval '1 millisecond'
-       WHERE owner = $1`,
-      [owner, ttlMs],
+      `UPDATE ${this.#table} SET expires_at = now() + $3 * interval '1 millisecond'
+       WHERE id = ANY ($2::bigint[]) AND owner = $1`,
+      [owner, ids, ttlMs],
     );
   }
 
