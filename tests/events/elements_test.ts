@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { type Element, elementsHash, extractElements } from "../../src/events/elements.ts";
+import {
+  chainOfElements,
+  type Element,
+  elementsHash,
+  extractElements,
+} from "../../src/events/elements.ts";
 
 Deno.test("elements hash as the server before did", () => {
   const cases: [unknown[], string][] = [
@@ -57,4 +62,32 @@ Deno.test("members of the wrong type cost nothing", () => {
       attributes: { attr__class: ["x", 1], attr__href: {} },
     } satisfies Element,
   ]);
+});
+
+Deno.test("elements as one text are those of the server before", () => {
+  const chain = (elements: Record<string, unknown>[]) => chainOfElements(extractElements(elements));
+  assert.equal(
+    chain([
+      {
+        tag_name: "button",
+        $el_text: "Buy now",
+        attr__class: "cta big",
+        attr__id: "go",
+        "attr__data-x": "7",
+        nth_child: 2,
+        nth_of_type: 1,
+      },
+      { tag_name: "form", nth_child: 1, nth_of_type: 1, attr__href: "/x" },
+    ]),
+    'button.big.cta:attr__class="cta big"attr__data-x="7"attr__id="go"attr_id="go"nth-child="2"' +
+      'nth-of-type="1"text="Buy now";form:attr__href="/x"href="/x"nth-child="1"nth-of-type="1"',
+  );
+  assert.equal(
+    chain([{ tag_name: "i", $el_text: 'say "hi"; \\', attr__title: 'a"b', nth_child: 0 }]),
+    'i:attr__title="a\\"b"nth-child="0"nth-of-type="0"text="say \\"hi\\"; \\"',
+  );
+  assert.equal(
+    chain([{ tag_name: "a", attr__x: null, attr__class: 'q"uote ' }]),
+    'a..quote:attr__class="q\\"uote "attr__x=""nth-child="0"nth-of-type="0"',
+  );
 });
