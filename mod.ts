@@ -26,4 +26,5 @@ export { ERROR_CODES, type ErrorCode, type ErrorKind, PaddockError } from "./src
 export type * from "./types.ts";
 export { type Server, startServer } from "./src/server.ts";
 export type { Project } from "./src/stores/postgres/first_project.ts";
+export { type Mask, SecretValues } from "./src/telemetry/secret_values.ts";
 export { VERSION } from "./src/version.ts";

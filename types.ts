@@ -104,7 +104,7 @@ export interface PluginCache {
   lpop(key: string, count: number): Promise<string[] | null>;
 }
 
-/** Kept in Postgres, per config; keys have up to 200 characters as JSON, values 10 MB. */
+/** Kept in Postgres, per config; keys have up to 200 characters as JSON, values 2 MB. */
 export interface PluginStorage {
   /** The value of a key; the default where there is none. */
   get(key: unknown, defaultValue?: unknown): Promise<unknown>;

@@ -1,7 +1,7 @@
 /** `posthog.api` as plugins have it. */
 import { Buffer } from "node:buffer";
-import { sendJson } from "./channel.ts";
-import { FrameType } from "./frames.ts";
+import { sendFrame, toBytes } from "./channel.ts";
+import { encodeFrame, FrameType, MAX_CALLS_BYTES } from "./frames.ts";
 import type { SiteAnswer, SiteMethod, SiteRequest } from "./site_frames.ts";
 
 // Captured while this module loads, before any plugin text.
@@ -39,8 +39,14 @@ export class SiteRequests {
 
   send(request: SiteRequest): Promise<Response> {
     return new Promise((resolve, reject) => {
+      const bytes = toBytes(stringify(request));
+      if (bytes.byteLength > MAX_CALLS_BYTES) {
+        throw new Error(
+          `posthog.api was given ${bytes.byteLength} bytes; at most ${MAX_CALLS_BYTES} may be sent`,
+        );
+      }
       const id = this.#nextId++;
-      sendJson(FrameType.SiteRequest, id, request);
+      sendFrame(encodeFrame(FrameType.SiteRequest, id, bytes));
       this.#pending.set(id, { resolve, reject });
     });
   }

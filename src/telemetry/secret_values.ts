@@ -20,6 +20,7 @@ export const MIN_SECRET_LENGTH = 6;
 const HEAD = 4;
 const TABLE_BITS = 16;
 
+/** The values that must not be shown: they are masked wherever they stand in a text. */
 export class SecretValues {
   /** Of every value, in each way in which it may be written. */
   #forms: ReadonlySet<string> = new Set();

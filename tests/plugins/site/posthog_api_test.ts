@@ -224,6 +224,15 @@ Deno.test("what cannot be asked is an error that says why", async () => {
     String(await ask(site.url, `return (await posthog.api.get("/large")).status`)),
     /the answer has over 16777216 bytes/,
   );
+  assert.match(
+    String(
+      await ask(
+        site.url,
+        `return (await posthog.api.post("a", { data: { text: "x".repeat(3e6) } })).status`,
+      ),
+    ),
+    /^refused: posthog\.api was given 30000\d\d bytes; at most 2097152 may be sent/,
+  );
   const many = await ask(
     site.url,
     `const all = await Promise.allSettled(Array.from({ length: 5 }, () => posthog.api.get("a")))
