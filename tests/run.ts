@@ -3,7 +3,6 @@
  * the tests, and ends with the line `N passed, N failed`. Arguments are handed to `deno test`;
  * without any, every test runs.
  */
-import { fileURLToPath } from "node:url";
 import { startClickHouse } from "./services/clickhouse.ts";
 import { installServices } from "./services/install.ts";
 import { missingKafkaPackages, startKafka } from "./services/kafka.ts";
@@ -11,9 +10,6 @@ import { offerServices } from "./services/on_demand.ts";
 import { startPostgres } from "./services/postgres.ts";
 import { startRedis } from "./services/redis.ts";
 import type { Service } from "./services/service_process.ts";
-
-/** Names what only tests need as well. */
-const DEVELOPMENT_LOCK = fileURLToPath(import.meta.resolve("../deno.dev.lock"));
 
 interface Totals {
   passed: number;
@@ -57,14 +53,7 @@ async function runTests(directory: string, env: Record<string, string>): Promise
   const report = `${directory}/report.xml`;
   const targets = Deno.args.length > 0 ? Deno.args : ["tests/"];
   const child = new Deno.Command(Deno.execPath(), {
-    args: [
-      "test",
-      "-P=tools",
-      "--quiet",
-      `--lock=${DEVELOPMENT_LOCK}`,
-      `--junit-path=${report}`,
-      ...targets,
-    ],
+    args: ["test", "-P=tools", "--quiet", `--junit-path=${report}`, ...targets],
     env,
     stdin: "null",
   }).spawn();
