@@ -41,7 +41,11 @@ export async function packagesOf(root: string, entry: string): Promise<Package[]
     found.set(key, { name: entry.name, version: entry.version, folder: entry.localPath });
     waiting.push(...entry.dependencies);
   }
-  return [...found.values()].sort((a, b) =>
+  // Those for other kinds of machines are named, and never fetched.
+  const present = await Promise.all(
+    [...found.values()].map(({ folder }) => Deno.stat(folder).then(() => true, () => false)),
+  );
+  return [...found.values()].filter((_, index) => present[index]).sort((a, b) =>
     a.name.localeCompare(b.name, "en") || a.version.localeCompare(b.version, "en")
   );
 }
