@@ -22,6 +22,7 @@ import { startPostgres } from "../tests/services/postgres.ts";
 import { startRedis } from "../tests/services/redis.ts";
 import { childrenOf, startServerProcess } from "../tests/services/server_process.ts";
 import { cpuSeconds, memoryMb } from "./load/process_usage.ts";
+import { rawEvent } from "../tests/services/raw_event.ts";
 
 const QUEUE = "posthog-plugins";
 const GOAL_START_S = 5;
@@ -147,17 +148,17 @@ async function run(): Promise<boolean> {
     await redis.lpush(
       QUEUE,
       ...teams.flatMap((teamId) =>
-        Array.from({ length: events }, (_, number) =>
-          celeryEventItem(QUEUE, {
-            teamId,
-            distinctId: `visitor ${number % 50}`,
-            ip: null,
-            siteUrl: null,
-            now: new Date().toISOString(),
-            sentAt: null,
-            data: { event: "$pageview", properties: { number } },
-            uuid: "",
-          }))
+        Array.from(
+          { length: events },
+          (_, number) =>
+            celeryEventItem(
+              QUEUE,
+              rawEvent(teamId, `visitor ${number % 50}`, {
+                event: "$pageview",
+                properties: { number },
+              }),
+            ),
+        )
       ),
     );
     await stored(events * teams.length);

@@ -14,6 +14,7 @@ import { eventually } from "../services/plugin_server.ts";
 import { seededRandom } from "../services/random.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const seed = Number(Deno.env.get("PADDOCK_FAULT_SEED") ?? Date.now() % 100_000);
 const rounds = Number(Deno.env.get("PADDOCK_FAULT_ROUNDS") ?? 4);
@@ -78,16 +79,14 @@ Deno.test("killed while plugins are told of events: everything is exported, ever
     await pushEvents(
       queue.redis,
       queue.queue,
-      Array.from({ length: perRound }, (_, index) => ({
-        teamId,
-        distinctId: `visitor ${index}`,
-        ip: null,
-        siteUrl: null,
-        now: new Date().toISOString(),
-        sentAt: null,
-        data: { event: "told", properties: { number: pushed + index } },
-        uuid: "",
-      })),
+      Array.from(
+        { length: perRound },
+        (_, index) =>
+          rawEvent(teamId, `visitor ${index}`, {
+            event: "told",
+            properties: { number: pushed + index },
+          }),
+      ),
     );
     pushed += perRound;
     const server = await startServerProcess(env);

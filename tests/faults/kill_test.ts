@@ -14,6 +14,7 @@ import { installPlugin } from "../services/plugin_rows.ts";
 import { seededRandom } from "../services/random.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { childrenOf, type ServerProcess, startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const seed = Number(Deno.env.get("PADDOCK_FAULT_SEED") ?? Date.now() % 100_000);
 const rounds = Number(Deno.env.get("PADDOCK_FAULT_ROUNDS") ?? 4);
@@ -60,19 +61,13 @@ Deno.test("killed while it empties Redis: every message becomes one row", async 
   const perRound = 2_000;
   let pushed = 0;
   for (let round = 0; round < rounds; round++) {
-    const events = Array.from({ length: perRound }, (_, index) => ({
-      teamId,
-      distinctId: `visitor ${(pushed + index) % 300}`,
-      ip: null,
-      siteUrl: null,
-      now: new Date().toISOString(),
-      sentAt: null,
-      data: {
+    const events = Array.from(
+      { length: perRound },
+      (_, index) => (rawEvent(teamId, `visitor ${(pushed + index) % 300}`, {
         event: "$pageview",
         properties: { number: pushed + index, $current_url: `https://a/${index}` },
-      },
-      uuid: "",
-    }));
+      })),
+    );
     await pushEvents(queue.redis, queue.queue, events);
     pushed += perRound;
     const server = await startServerProcess(env);

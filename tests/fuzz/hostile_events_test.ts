@@ -20,6 +20,7 @@ import { randomFrom, type SeededRandom } from "../services/random.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 import { brokenText, hostileEvent } from "./hostile_events.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const SEED = Number(Deno.env.get("FUZZ_SEED") ?? Math.floor(Math.random() * 2 ** 31));
 const EVENTS = Number(Deno.env.get("FUZZ_EVENTS") ?? 3_000);
@@ -122,16 +123,12 @@ Deno.test("hostile events in Redis", async () => {
       for (; items.length < CHUNK && sent < EVENTS; sent++) {
         items.push(hostileItem(random, project.teamId));
         if (sent % GOOD_EVERY !== 0) continue;
-        items.push(celeryEventItem(queue.queue, {
-          teamId: project.teamId,
-          distinctId: `good ${good % 20}`,
-          ip: null,
-          siteUrl: null,
-          now: new Date().toISOString(),
-          sentAt: null,
-          data: goodData(good++),
-          uuid: "",
-        }));
+        items.push(
+          celeryEventItem(
+            queue.queue,
+            rawEvent(project.teamId, `good ${good % 20}`, goodData(good++)),
+          ),
+        );
       }
       wanted += items.length;
       await queue.redis.lpush(queue.queue, ...items);

@@ -8,6 +8,7 @@ import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { childrenOf, startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const PROGRAM = fileURLToPath(import.meta.resolve("./standalone_program.ts"));
 
@@ -42,16 +43,9 @@ Deno.test("a server that starts itself takes an event through a plugin and store
     BASE_DIR: directory,
   }, { program, args: [], cwd: directory });
   try {
-    await pushEvents(queue.redis, queue.queue, [{
-      teamId,
-      distinctId: "visitor",
-      ip: null,
-      siteUrl: null,
-      now: new Date().toISOString(),
-      sentAt: null,
-      data: { event: "e", properties: {} },
-      uuid: "",
-    }]);
+    await pushEvents(queue.redis, queue.queue, [
+      rawEvent(teamId, "visitor", { event: "e", properties: {} }),
+    ]);
     await eventually(async () => {
       const [row] = await test.database.query<{ seen: boolean }>(
         "SELECT (properties->>'seen')::bool AS seen FROM posthog_event",

@@ -11,6 +11,7 @@ import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 export interface Attack {
   readonly name: string;
@@ -116,16 +117,11 @@ export async function runAttacks(
     pushEvents(
       queue.redis,
       queue.queue,
-      Array.from({ length: count }, (_, number) => ({
-        teamId,
-        distinctId: `visitor ${number}`,
-        ip: null,
-        siteUrl: null,
-        now: new Date().toISOString(),
-        sentAt: null,
-        data: { event: "e", properties: { number, attack: number === 1 } },
-        uuid: "",
-      })),
+      Array.from({ length: count }, (_, number) =>
+        rawEvent(teamId, `visitor ${number}`, {
+          event: "e",
+          properties: { number, attack: number === 1 },
+        })),
     );
   const atOnce = options.atOnce ?? attacks.length;
   let rounds = 0;

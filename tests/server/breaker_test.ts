@@ -8,6 +8,7 @@ import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const SOURCE = `exports.processEvent = (event) => {
   if (event.properties.bad) for (;;);
@@ -34,16 +35,9 @@ Deno.test("what one server pauses is paused on all, after a restart too, until i
   /** Sends one event to one of the servers; resolves with its row. */
   const send = async (name: string, properties: Record<string, unknown>) => {
     const number = ++serial;
-    await pushEvents(queue.redis, `${queue.queue}${name}`, [{
-      teamId,
-      distinctId: "visitor",
-      ip: null,
-      siteUrl: null,
-      now: new Date().toISOString(),
-      sentAt: null,
-      data: { event: "e", properties: { number, ...properties } },
-      uuid: "",
-    }]);
+    await pushEvents(queue.redis, `${queue.queue}${name}`, [
+      rawEvent(teamId, "visitor", { event: "e", properties: { number, ...properties } }),
+    ]);
     let row: Record<string, unknown> | undefined;
     await eventually(async () => {
       const rows = await database.query<{ properties: Record<string, unknown> }>(

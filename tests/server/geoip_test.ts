@@ -11,6 +11,7 @@ import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
 import { startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const SOURCE = `
   exports.processEvent = async (event, { geoip }) => {
@@ -45,16 +46,9 @@ Deno.test("the GeoIP database comes from the table, a download or a file; withou
       return ready && isExpected(parts.geoip);
     });
     await database.query("DELETE FROM posthog_event");
-    await pushEvents(queue.redis, queue.queue, [{
-      teamId,
-      distinctId: "visitor",
-      ip: null,
-      siteUrl: null,
-      now: new Date().toISOString(),
-      sentAt: null,
-      data: { event: "e", properties: {} },
-      uuid: "",
-    }]);
+    await pushEvents(queue.redis, queue.queue, [
+      rawEvent(teamId, "visitor", { event: "e", properties: {} }),
+    ]);
     let rows: { found: string }[] = [];
     await eventually(async () => {
       rows = await database.query("SELECT properties->>'found' AS found FROM posthog_event");

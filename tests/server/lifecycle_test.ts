@@ -9,6 +9,7 @@ import { prepareDatabase } from "../services/pipeline.ts";
 import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue, type TestQueue } from "../services/redis_queue.ts";
 import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 interface Deployment extends AsyncDisposable {
   readonly test: TestDatabase;
@@ -43,16 +44,8 @@ async function deployment(): Promise<Deployment> {
       pushEvents(
         queue.redis,
         queue.queue,
-        Array.from({ length: count }, (_, index) => ({
-          teamId,
-          distinctId: "one visitor",
-          ip: null,
-          siteUrl: null,
-          now: new Date().toISOString(),
-          sentAt: null,
-          data: { event: "e", properties: { number: first + index } },
-          uuid: "",
-        })),
+        Array.from({ length: count }, (_, index) =>
+          rawEvent(teamId, "one visitor", { event: "e", properties: { number: first + index } })),
       ),
     async stored() {
       const rows = await test.database.query<{ number: number }>(

@@ -10,6 +10,7 @@ import { type ServerProcess, startServerProcess } from "../services/server_proce
 import { startHttpSink } from "../telemetry/http_sink.ts";
 import { scrape } from "../telemetry/prometheus_text.ts";
 import { startStatsDSink } from "../telemetry/statsd_sink.ts";
+import { rawEvent } from "../services/raw_event.ts";
 
 const SOURCE = `
   exports.processEvent = (event) => {
@@ -50,16 +51,8 @@ async function deployment(): Promise<Deployment> {
       pushEvents(
         queue.redis,
         queue.queue,
-        Array.from({ length: count }, (_, number) => ({
-          teamId,
-          distinctId: `visitor ${number}`,
-          ip: null,
-          siteUrl: null,
-          now: new Date().toISOString(),
-          sentAt: null,
-          data: { event: "e", properties: { number } },
-          uuid: "",
-        })),
+        Array.from({ length: count }, (_, number) =>
+          rawEvent(teamId, `visitor ${number}`, { event: "e", properties: { number } })),
       ),
     async [Symbol.asyncDispose]() {
       await Deno.remove(baseDir, { recursive: true });

@@ -1,5 +1,6 @@
 /** What a server said of itself, asked over and over. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { HealthReport } from "../../../src/health.ts";
 
 export interface HealthSample {
   /** Milliseconds of `performance.now()` when it was asked, and when that was over. */
@@ -30,9 +31,11 @@ export function watchHealth(address: () => string): HealthWatch {
         const response = await fetch(`${address()}/_ready`, {
           signal: AbortSignal.timeout(ANSWER_MS),
         });
-        const { parts } = await response.json() as { parts: Record<string, string | null> };
+        const { parts } = await response.json() as HealthReport;
         const complaints = Object.fromEntries(
-          Object.entries(parts).filter((part): part is [string, string] => part[1] !== null),
+          Object.entries(parts).flatMap(([name, { isWell, reason = "" }]) =>
+            isWell ? [] : [[name, reason]]
+          ),
         );
         samples.push({
           askedAt,

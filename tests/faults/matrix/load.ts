@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { JsonObject } from "../../../src/events/types.ts";
 import { celeryEventItem } from "../../../src/sources/celery/producer.ts";
+import { rawEvent } from "../../services/raw_event.ts";
 
 export type SourceName = "http" | "celery";
 export const SOURCES: readonly SourceName[] = ["http", "celery"];
@@ -125,16 +126,7 @@ export function startLoad(targets: LoadTargets): Load {
     for (let first = 0; !isEnding; first += CELERY_BATCH) {
       const items = Array.from({ length: CELERY_BATCH }, (_, index) => {
         const { distinctId, data } = loadEvent("celery", first + index);
-        return celeryEventItem(targets.queue, {
-          teamId: targets.teamId,
-          distinctId,
-          ip: null,
-          siteUrl: null,
-          now: new Date().toISOString(),
-          sentAt: null,
-          data,
-          uuid: "",
-        });
+        return celeryEventItem(targets.queue, rawEvent(targets.teamId, distinctId, data));
       });
       while (true) {
         try {

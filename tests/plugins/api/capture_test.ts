@@ -7,6 +7,7 @@ import { prepareDatabase } from "../../services/pipeline.ts";
 import { installPlugin } from "../../services/plugin_rows.ts";
 import { createTestQueue } from "../../services/redis_queue.ts";
 import { startServerProcess } from "../../services/server_process.ts";
+import { rawEvent } from "../../services/raw_event.ts";
 
 interface Row {
   readonly event: string;
@@ -44,16 +45,8 @@ async function withPlugin(
       pushEvents(
         queue.redis,
         queue.queue,
-        Array.from({ length: count }, (_, number) => ({
-          teamId,
-          distinctId: `visitor ${number}`,
-          ip: null,
-          siteUrl: null,
-          now: new Date().toISOString(),
-          sentAt: null,
-          data: { event: "given", properties: { number } },
-          uuid: "",
-        })),
+        Array.from({ length: count }, (_, number) =>
+          rawEvent(teamId, `visitor ${number}`, { event: "given", properties: { number } })),
       ),
     rows: () =>
       database.query<Row>(

@@ -13,6 +13,7 @@ import { createTestQueue } from "../../services/redis_queue.ts";
 import { startServerProcess } from "../../services/server_process.ts";
 import { Breakers } from "../../../src/plugins/breaker/breakers.ts";
 import { fence, pluginEvent, propertiesOf, TEAM, type TestPlugin } from "../fence.ts";
+import { rawEvent } from "../../services/raw_event.ts";
 
 interface Seen {
   readonly method: string;
@@ -302,16 +303,9 @@ Deno.test("through the real server: SITE_URL, the project's token, a key of the 
     SITE_URL: site.url.href,
   });
   try {
-    await pushEvents(queue.redis, queue.queue, [{
-      teamId,
-      distinctId: "visitor",
-      ip: null,
-      siteUrl: null,
-      now: new Date().toISOString(),
-      sentAt: null,
-      data: { event: "e", properties: {} },
-      uuid: "",
-    }]);
+    await pushEvents(queue.redis, queue.queue, [
+      rawEvent(teamId, "visitor", { event: "e", properties: {} }),
+    ]);
     let found: unknown;
     await eventually(async () => {
       const rows = await database.query<{ properties: Record<string, unknown> }>(
