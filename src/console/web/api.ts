@@ -1,4 +1,5 @@
 /** Requests to the server, and what it answers with. */
+import type { Sample } from "../sampler.ts";
 
 export interface SessionInfo {
   readonly csrf: string | null;
@@ -72,17 +73,6 @@ export interface Team {
   readonly name: string;
   readonly apiToken: string;
   readonly organization: string;
-}
-
-export interface Sample {
-  readonly at: number;
-  readonly receivedRate: number;
-  readonly storedRate: number;
-  readonly errorRate: number;
-  readonly latencyMs: number | null;
-  readonly inFlight: number;
-  readonly queued: number | null;
-  readonly memoryBytes: number;
 }
 
 export interface Overview {

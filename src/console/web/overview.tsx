@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { get, type Overview, type Sample } from "./api.ts";
+import type { Sample } from "../sampler.ts";
+import { get, type Overview } from "./api.ts";
 import { age, bytes, count, milliseconds } from "./format.ts";
 import { Badge, Table, Title, Waiting } from "./parts.tsx";
 import { Plot } from "./plot.tsx";
