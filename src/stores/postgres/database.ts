@@ -4,7 +4,7 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import { QueryTags } from "./query_tag.ts";
-import { COMPRESS_BY_LZ4, mayCompressByLz4 } from "./row_compression.ts";
+import { COMPRESS_BY_LZ4, MAY_COMPRESS_BY_LZ4 } from "./row_compression.ts";
 
 /** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
 export interface Statement {
@@ -148,7 +148,10 @@ export class Database implements Queryable {
       const connection: Queryable = {
         query: (statement, values = []) => this.#run(client, statement, values, timeoutMs),
       };
-      this.#compressesByLz4 ??= await mayCompressByLz4(connection);
+      if (this.#compressesByLz4 === null) {
+        const [row] = await connection.query<{ may: boolean }>(MAY_COMPRESS_BY_LZ4);
+        this.#compressesByLz4 = row?.may ?? false;
+      }
       const begin = this.#compressesByLz4
         ? `${BEGIN[patience]};\n${COMPRESS_BY_LZ4}`
         : BEGIN[patience];
