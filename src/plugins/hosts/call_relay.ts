@@ -1,15 +1,24 @@
-/** What a plugin's process asks the server for, frame by frame in the plugin's order. */
+/** What a plugin's process asks the server for, in the plugin's order. */
 import {
   type ApiCall,
   encodeFrame,
   type Frame,
   FrameType,
+  MAX_CALLS_BYTES,
 } from "../../../plugins_runtime/frames.ts";
 import type { PluginApi, PluginConfig } from "../types.ts";
 import { readCalls } from "./host_reports.ts";
 
 /** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
 const MAX_UNANSWERED_CALLS = 50_000;
+
+/** A frame whose calls wait for those before them. */
+interface WaitingFrame {
+  readonly id: number;
+  readonly calls: readonly ApiCall[];
+  readonly bytes: number;
+  readonly send: (frame: Uint8Array) => void;
+}
 
 const encoder = new TextEncoder();
 
@@ -18,6 +27,7 @@ export class CallRelay {
   readonly #configs: ReadonlyMap<number, PluginConfig>;
   #answered: Promise<void> = Promise.resolve();
   #unanswered = 0;
+  #waiting: WaitingFrame[] = [];
 
   constructor(api: PluginApi, configs: ReadonlyMap<number, PluginConfig>) {
     this.#api = api;
@@ -25,7 +35,8 @@ export class CallRelay {
   }
 
   /**
-   * Answers the calls of a frame.
+   * Answers the calls of a frame. Frames that come while others are being answered are put together,
+   * so that a plugin that asks little and often costs few round trips as well.
    * @param send takes the answers' frame
    * @throws Error where the frame is none, or too much is asked for
    */
@@ -33,20 +44,48 @@ export class CallRelay {
     const calls: readonly ApiCall[] = readCalls(payload);
     this.#unanswered += calls.length;
     if (this.#unanswered > MAX_UNANSWERED_CALLS) throw new RangeError("too many calls at a time");
-    this.#answered = this.#answered.then(async () => {
-      // Never rejects, whatever was asked.
-      const answers = await this.#api.call(
-        this.#configs,
-        calls.map(({ configId, method, args }) => ({ pluginConfigId: configId, method, args })),
-      );
-      this.#unanswered -= calls.length;
-      send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(answers))));
-    });
+    this.#waiting.push({ id, calls, bytes: payload.byteLength, send });
+    if (this.#waiting.length === 1) {
+      this.#answered = this.#answered.then(() => this.#answerWaiting());
+    }
   }
 
   /** Runs something once all that was asked for so far is answered; at once where it is. */
   after(run: () => void): void {
     if (this.#unanswered === 0) run();
     else this.#answered = this.#answered.then(run);
+  }
+
+  async #answerWaiting(): Promise<void> {
+    const frames = this.#waiting;
+    this.#waiting = [];
+    let together: WaitingFrame[] = [];
+    let bytes = 0;
+    for (const frame of frames) {
+      if (together.length > 0 && bytes + frame.bytes > MAX_CALLS_BYTES) {
+        await this.#answer(together);
+        [together, bytes] = [[], 0];
+      }
+      together.push(frame);
+      bytes += frame.bytes;
+    }
+    await this.#answer(together);
+  }
+
+  /** Never rejects, whatever was asked. */
+  async #answer(frames: readonly WaitingFrame[]): Promise<void> {
+    const answers = await this.#api.call(
+      this.#configs,
+      frames.flatMap(({ calls }) =>
+        calls.map(({ configId, method, args }) => ({ pluginConfigId: configId, method, args }))
+      ),
+    );
+    let at = 0;
+    for (const { id, calls, send } of frames) {
+      const mine = answers.slice(at, at + calls.length);
+      at += calls.length;
+      this.#unanswered -= calls.length;
+      send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(mine))));
+    }
   }
 }
