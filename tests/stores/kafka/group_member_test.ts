@@ -7,6 +7,7 @@ import {
   type GroupMemberOptions,
   type KafkaRecord,
 } from "../../../src/stores/kafka/group_member.ts";
+import { makeCertificates } from "../../services/certificates.ts";
 import { eventually } from "../../services/eventually.ts";
 import { freePort } from "../../services/free_port.ts";
 import { startKafka } from "../../services/kafka.ts";
@@ -185,13 +186,19 @@ Deno.test("brokers that are away, and a topic that is not there, are said and tr
   }
 });
 
-Deno.test("TLS with a client's certificate, and SASL", async () => {
+Deno.test("TLS with a client's certificate, and SASL with a password in the clear or by SCRAM", async () => {
   await demandService("kafka");
   const directory = await Deno.makeTempDir();
   const pem = await makeCertificates(directory);
   const [tlsPort, saslPort] = [freePort(), freePort()];
+  const jaas = (mechanism: string, module: string) =>
+    `listener.name.sasl_plaintext.${mechanism}.sasl.jaas.config=` +
+    `org.apache.kafka.common.security.${module} required`;
   const broker = await startKafka({
     directory: `${directory}/kafka`,
+    scramUsers: ["256", "512"].map((bits) =>
+      `SCRAM-SHA-${bits}=[name=paddock,password=of-${bits}]`
+    ),
     listeners: [`SSL://127.0.0.1:${tlsPort}`, `SASL_PLAINTEXT://127.0.0.1:${saslPort}`],
     properties: [
       "ssl.keystore.type=PEM",
@@ -199,10 +206,10 @@ Deno.test("TLS with a client's certificate, and SASL", async () => {
       "ssl.truststore.type=PEM",
       `ssl.truststore.location=${directory}/ca.crt`,
       "ssl.client.auth=required",
-      "sasl.enabled.mechanisms=PLAIN",
-      "listener.name.sasl_plaintext.plain.sasl.jaas.config=" +
-      "org.apache.kafka.common.security.plain.PlainLoginModule required " +
-      'user_paddock="secret";',
+      "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+      `${jaas("plain", "plain.PlainLoginModule")} user_paddock="secret";`,
+      `${jaas("scram-sha-256", "scram.ScramLoginModule")};`,
+      `${jaas("scram-sha-512", "scram.ScramLoginModule")};`,
     ],
   });
   try {
@@ -225,33 +232,14 @@ Deno.test("TLS with a client's certificate, and SASL", async () => {
     assert.equal(await reads({ ...atSasl, sasl }, "sasl"), "x");
     const refused = await reads({ ...atSasl, sasl: { ...sasl, password: "wrong" } }, "no");
     assert.match(String(refused), /authentication/i);
+    for (const bits of ["256", "512"] as const) {
+      const scram = { ...sasl, mechanism: `SCRAM-SHA-${bits}`, password: `of-${bits}` } as const;
+      assert.equal(await reads({ ...atSasl, sasl: scram }, `scram-${bits}`), "x");
+      const wrong = await reads({ ...atSasl, sasl: { ...scram, password: "wrong" } }, `no-${bits}`);
+      assert.match(String(wrong), /authentication/i);
+    }
   } finally {
     await broker.kill();
     await Deno.remove(directory, { recursive: true });
   }
 });
-
-async function makeCertificates(directory: string) {
-  const script = `
-    for ca in ca other; do
-      openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout $ca.key -out $ca.crt -subj /CN=$ca
-    done
-    for name in broker client; do
-      openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name.invalid
-      openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt
-    done
-    cat broker.key broker.crt ca.crt > broker.pem`;
-  const { success, stderr } = await new Deno.Command("/bin/sh", {
-    args: ["-e", "-c", script],
-    cwd: directory,
-    stdin: "null",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
-  return {
-    ca: await read("ca.crt"),
-    otherCa: await read("other.crt"),
-    certificate: await read("client.crt"),
-    key: await read("client.key"),
-  };
-}
