@@ -1,7 +1,8 @@
 /** Events out of a Kafka topic, as a member of a consumer group. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, type PaddockError } from "../../errors.ts";
-import type { GroupMemberEvents, KafkaRecord } from "../../stores/kafka/group_member.ts";
+import type { GroupMemberEvents } from "../../stores/kafka/group_member.ts";
+import type { KafkaRecord } from "../../stores/kafka/partition_reader.ts";
 import type { ReceivedBatch, ReceivedItem, Source, TakeLimit } from "../source.ts";
 import { parseRecord } from "./message.ts";
 import { Progress } from "./progress.ts";

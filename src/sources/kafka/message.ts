@@ -6,18 +6,19 @@ import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import type { RawEvent } from "../../events/types.ts";
 import { uuidFromText } from "../../events/uuid.ts";
-import type { KafkaRecord } from "../../stores/kafka/group_member.ts";
+import type { KafkaRecord } from "../../stores/kafka/partition_reader.ts";
 import type { ReceivedItem } from "../source.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** One record as what it is; what is not understood is an item of kind `bad`, never an error. */
 export function parseRecord(topic: string, record: KafkaRecord): ReceivedItem {
-  const { partition, offset, value } = record;
+  const { partition, offset, value, unreadable } = record;
   const bytes = value?.byteLength ?? 0;
   const place = `${topic}/${partition} at ${offset}`;
   const text = value === null ? "" : decoder.decode(value);
   try {
+    if (unreadable !== undefined) throw malformed(unreadable);
     if (value === null) throw malformed("the message has no value (a tombstone)");
     return { kind: "event", event: eventOf(text, place), bytes };
   } catch (error) {

@@ -1,22 +1,9 @@
 /** A member of a consumer group that reads one topic: the one place that knows the client's library. */
 import { Buffer } from "node:buffer";
-import {
-  Consumer,
-  type Message,
-  type MessagesStream,
-  roundRobinAssigner,
-} from "@platformatic/kafka";
+import { Consumer, roundRobinAssigner } from "@platformatic/kafka";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { clientOptions, type KafkaConnection, kafkaUnavailable } from "./connection.ts";
-
-/** One message as it lies in its partition. */
-export interface KafkaRecord {
-  readonly partition: number;
-  readonly offset: bigint;
-  readonly key: Uint8Array | null;
-  /** Null is a tombstone. */
-  readonly value: Uint8Array | null;
-}
+import { type KafkaRecord, PartitionReader } from "./partition_reader.ts";
 
 /** What a member tells whoever works on its records. */
 export interface GroupMemberEvents {
@@ -47,14 +34,13 @@ export interface GroupMemberOptions {
 /** As the server before names it, so that both can be members of one group during a change. */
 const ASSIGNER = { name: "RoundRobinAssigner", version: 1 };
 const REBALANCE_MS = 60_000;
-const FETCH = { maxBytes: 10_485_760, maxBytesPerPartition: 1_048_576, maxWaitTime: 1_000 };
 const RESTART_MS = 1_000;
 
 export class GroupMember {
   readonly #options: GroupMemberOptions;
   readonly #events: GroupMemberEvents;
   #consumer: Consumer | null = null;
-  #stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | null = null;
+  #reader: PartitionReader | null = null;
   /** Counts assignments, so that what belongs to an earlier one is known. */
   #assignment = 0;
   #partitions: readonly number[] = [];
@@ -72,7 +58,6 @@ export class GroupMember {
     const { connection, topic, groupId, sessionMs, heartbeatMs } = this.#options;
     const consumer = new Consumer({
       ...clientOptions(connection),
-      ...FETCH,
       groupId,
       autocommit: false,
       sessionTimeout: sessionMs,
@@ -82,7 +67,7 @@ export class GroupMember {
       partitionAssigner: roundRobinAssigner,
       // Asked for before every join: the moment to finish what was taken.
       protocolsMetadata: async () => {
-        this.#endStream();
+        this.#endReading();
         await this.#events.onRevoke();
         return Buffer.alloc(0);
       },
@@ -105,12 +90,12 @@ export class GroupMember {
   /** Stops the flow of records, soon; those on their way still come. */
   pause(): void {
     this.#paused = true;
-    this.#stream?.pause();
+    this.#reader?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#stream?.resume();
+    this.#reader?.resume();
   }
 
   /**
@@ -155,14 +140,14 @@ export class GroupMember {
     const consumer = this.#consumer;
     this.#consumer = null;
     this.#partitions = [];
-    this.#endStream();
+    this.#endReading();
     // Where the brokers are away there is nobody to take leave of.
     await consumer?.close(true).catch(() => {});
   }
 
   async #assigned(consumer: Consumer): Promise<void> {
     const { topic, startAt } = this.#options;
-    this.#endStream();
+    this.#endReading();
     const assignment = this.#assignment;
     const isOver = () => assignment !== this.#assignment || this.#consumer !== consumer;
     const partitions = (consumer.assignments ?? [])
@@ -188,36 +173,29 @@ export class GroupMember {
     this.#partitions = partitions;
     this.#events.onAssigned(starts);
     if (partitions.length === 0) return;
-    const stream = await consumer.consume({
-      topics: [topic],
-      mode: "manual",
-      fallbackMode: startAt,
-      offsets: [...starts].map(([partition, offset]) => ({ topic, partition, offset })),
-    });
-    if (isOver()) {
-      stream.destroy();
-      return;
-    }
-    this.#stream = stream;
-    stream.on("data", (message: Message<Buffer, Buffer, Buffer, Buffer>) => {
-      if (this.#stream !== stream) return;
-      const { partition, offset, key, value } = message;
-      this.#events.onRecord({ partition, offset, key: key ?? null, value: value ?? null });
-    });
-    stream.on("error", (error: Error) => {
-      if (this.#stream === stream) this.#failed(consumer, error);
-    });
-    if (this.#paused) stream.pause();
+    const { connection } = this.#options;
+    const reader = new PartitionReader(
+      { client: clientOptions(connection), topic, startAt },
+      starts,
+      {
+        onRecord: (record) => {
+          if (this.#reader === reader) this.#events.onRecord(record);
+        },
+        onFailure: (error) => {
+          if (this.#reader === reader) this.#failed(consumer, error);
+        },
+      },
+    );
+    this.#reader = reader;
+    if (this.#paused) reader.pause();
+    reader.start();
   }
 
   /** From here on nothing of the assignment before counts. */
-  #endStream(): void {
+  #endReading(): void {
     this.#assignment++;
-    const stream = this.#stream;
-    this.#stream = null;
-    if (stream === null) return;
-    stream.on("error", () => {});
-    stream.destroy();
+    this.#reader?.end();
+    this.#reader = null;
   }
 
   async #offsets(

@@ -1,0 +1,19 @@
+import { UnsupportedCompressionError } from "@platformatic/kafka";
+import { errorMessage } from "../../errors.ts";
+
+/**
+ * Why what a broker sent cannot be read: it is compressed in a way that nobody knows, or damaged. Null
+ * where an error says something else, or where there is none.
+ */
+export function unreadableReason(error: unknown): string | null {
+  if (!(error instanceof Error)) return null;
+  const inner: readonly unknown[] = error instanceof AggregateError ? error.errors : [error.cause];
+  for (const each of inner) {
+    const reason = unreadableReason(each);
+    if (reason !== null) return reason;
+  }
+  const code = "code" in error ? String(error.code) : "";
+  const isDecoding = error instanceof UnsupportedCompressionError || error instanceof RangeError ||
+    code.startsWith("Z_") || error.message.startsWith("Zstd decompress error");
+  return isDecoding ? errorMessage(error) : null;
+}
