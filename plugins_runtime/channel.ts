@@ -197,10 +197,14 @@ export class LogChannel {
       return;
     }
     this.#gathered = text;
-    soon(() => {
-      const lines = this.#gathered;
-      this.#gathered = "";
-      sendFrame(encodeFrame(FrameType.Log, 0, encode(`[${lines}]`)));
-    });
+    soon(() => this.send());
+  }
+
+  /** Sends what was said: before the result of the event in which it was. */
+  send(): void {
+    const lines = this.#gathered;
+    if (lines === "") return;
+    this.#gathered = "";
+    sendFrame(encodeFrame(FrameType.Log, 0, encode(`[${lines}]`)));
   }
 }

@@ -88,6 +88,7 @@ function start(request: LoadRequest): void {
 
 async function setUp(configId: number): Promise<void> {
   const error = await instances.get(configId)?.setup() ?? null;
+  log.send();
   sendJson(FrameType.SetupDone, 0, { configId, error });
 }
 
@@ -103,12 +104,14 @@ async function tearDown(): Promise<void> {
       });
     }
   }
+  log.send();
   sendFrame(encodeFrame(FrameType.TornDown, 0));
 }
 
 async function callHook(id: number, payload: Uint8Array): Promise<void> {
   const { request, texts } = decodeHookCall(payload);
   const report = await instances.get(request.configId)?.call(request, texts) ?? NOT_READY;
+  log.send();
   sendJson(FrameType.HookDone, id, report);
 }
 
@@ -125,7 +128,10 @@ function handle(bytes: Uint8Array): void {
       return libraries.put(payload);
     case FrameType.Events: {
       const { configId, texts } = decodeEvents(payload);
-      instances.get(configId)?.process(texts, (results) => sendFrame(encodeResults(id, results)));
+      instances.get(configId)?.process(texts, (results) => {
+        log.send();
+        sendFrame(encodeResults(id, results));
+      });
       return;
     }
     case FrameType.HookCall:

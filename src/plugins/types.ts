@@ -70,6 +70,11 @@ export interface PluginLogEntry {
 /** Takes log lines without waiting; bounded, written in batches. */
 export interface PluginLog {
   write(entry: PluginLogEntry): void;
+  /**
+   * For those who can wait with what they have to say: resolves when there is room for it, null
+   * where there is now.
+   */
+  room?(): Promise<void> | null;
 }
 
 /** What a plugin's failure leaves in `posthog_pluginconfig.error`. */
