@@ -5,6 +5,7 @@ import { errorMessage, PaddockError } from "../../errors.ts";
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import { askWhileListening, CONNECTION_SETTINGS, createPool, type PoolOptions } from "./pool.ts";
 import { QueryTags } from "./query_tag.ts";
+import { COMPRESS_BY_LZ4, MAY_COMPRESS_BY_LZ4 } from "./row_compression.ts";
 
 /** A statement: its text and, for hot ones, a name under which Postgres keeps the plan. */
 export interface Statement {
@@ -88,6 +89,8 @@ export class Database implements Queryable {
   readonly #options: DatabaseOptions;
   readonly #observer: Observer;
   readonly #tags = new QueryTags();
+  /** Null until a transaction asked. */
+  #compressesByLz4: boolean | null = null;
   readonly #log = getLogger(["paddock", "postgres"]);
 
   constructor(options: DatabaseOptions) {
@@ -130,10 +133,18 @@ export class Database implements Queryable {
     }
     let broken: Error | undefined;
     try {
-      await this.#run(client, BEGIN[patience], undefined, timeoutMs);
-      const result = await work({
+      const connection: Queryable = {
         query: (statement, values = []) => this.#run(client, statement, values, timeoutMs),
-      });
+      };
+      if (this.#compressesByLz4 === null) {
+        const [row] = await connection.query<{ may: boolean }>(MAY_COMPRESS_BY_LZ4);
+        this.#compressesByLz4 = row?.may ?? false;
+      }
+      const begin = this.#compressesByLz4
+        ? `${BEGIN[patience]};\n${COMPRESS_BY_LZ4}`
+        : BEGIN[patience];
+      await this.#run(client, begin, undefined, timeoutMs);
+      const result = await work(connection);
       await this.#run(client, "COMMIT", undefined, timeoutMs);
       return result;
     } catch (error) {
