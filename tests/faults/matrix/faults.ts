@@ -65,7 +65,7 @@ async function useUpConnections(arena: Arena, holdMs: number): Promise<void> {
     await database.query(`ALTER ROLE ${databaseName} CONNECTION LIMIT -1`);
     await sleep(holdMs);
   } finally {
-    for (const client of held) await client.end();
+    await Promise.all(held.map((client) => client.end()));
   }
 }
 
