@@ -70,7 +70,8 @@ export async function startActions(
   }
   const hooks = new Hooks(database);
   const index = new HookIndex(() => hooks.hooked());
-  const rows = (onKept: () => void) => new ActionRows(new EventActions(catalog, index), onKept, parts.cohorts);
+  const rows = (onKept: () => void) =>
+    new ActionRows(new EventActions(catalog, index), onKept, parts.cohorts);
   if (parts.jobs === null) {
     log.warn("webhooks and REST hooks are told of nothing: JOB_QUEUES names no queue");
     return { intents: catalog, rows: rows(() => {}) };
