@@ -6,15 +6,27 @@
  */
 import { Buffer } from "node:buffer";
 import { brotliDecompressSync } from "node:zlib";
+import { FrameReader } from "./frame_reader.ts";
 import { encodeFrame, FrameType } from "./frames.ts";
+
+/** As much as a pipe holds. */
+const READ_BYTES = 64 * 1024;
+
+/** How long this isolate may wait for the server before it sees what else happened. */
+const BLIND_MS = 100;
 
 /**
  * @param args granted `host:port` entries as the server checked them, joined by commas (`*` is every
  *   public address); names of the bundled libraries that the plugin imports, joined by commas;
  *   `networked` where one of them needs a network of Node's kind
  * @param seal called when every file of the runtime was read, before anything of the plugin is
+ * @param hasTimers whether this isolate has something to do while the server is silent
  */
-export async function runHost(args: readonly string[], seal: () => void = () => {}): Promise<void> {
+export async function runHost(
+  args: readonly string[],
+  seal: () => void = () => {},
+  hasTimers = false,
+): Promise<void> {
   const [grants, names, network] = args;
   const granted = grants ? grants.split(",") : [];
   const libraries = (names ? names.split(",") : []).map(libraryFrame);
@@ -25,8 +37,22 @@ export async function runHost(args: readonly string[], seal: () => void = () => 
   await isLoaded(worker);
   seal();
   for (const frame of libraries) worker.postMessage(frame, [frame.buffer]);
-  // In the chunks in which it comes: the worker puts the frames together.
-  for await (const chunk of Deno.stdin.readable) worker.postMessage(chunk, [chunk.buffer]);
+  const reader = new FrameReader();
+  const space = new Uint8Array(READ_BYTES);
+  let looked = performance.now();
+  for (;;) {
+    // Waiting for the server is all that this isolate has to do, so it waits itself: a read by
+    // another thread and a turn of the event loop are two more hops for each piece of a batch.
+    const bytes = hasTimers ? await Deno.stdin.read(space) : Deno.stdin.readSync(space);
+    if (bytes === null) break;
+    for (const frame of reader.push(space.subarray(0, bytes))) {
+      worker.postMessage(frame, [frame.buffer]);
+    }
+    if (performance.now() - looked < BLIND_MS) continue;
+    // The end of the worker is an event. The server asks for signs of life, so this comes about.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    looked = performance.now();
+  }
   // The server closed the pipe or is gone: nobody is left to work for.
   Deno.exit(0);
 }
