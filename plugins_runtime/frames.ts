@@ -329,12 +329,14 @@ export function encodeResults(
   let at = FRAME_HEADER_BYTES;
   for (let i = 0; i < results.length; i++) {
     const { index, status, text } = results[i] as TextResult;
-    const { read, written } = encodeInto(text, frame.subarray(at + RESULT_HEADER_BYTES));
+    const start = at + RESULT_HEADER_BYTES;
+    const room = frame.subarray(start, start + text.length * bytesPerUnit);
+    const { read, written } = encodeInto(text, room);
     if (read < text.length) return encodeResults(id, results, 3);
     view.setUint32(at, index);
     view.setUint8(at + 4, status);
     view.setUint32(at + 5, written);
-    at += RESULT_HEADER_BYTES + written;
+    at = start + written;
   }
   view.setUint32(0, at - 4);
   return frame.subarray(0, at);
