@@ -1,4 +1,4 @@
-/** What goes through the fence: several batches at once, hooks and jobs, a plugin's first event. */
+/** What goes through the fence: several batches at once, hooks and jobs. */
 import { eventText, SEEING, startHost } from "./fence/parts.ts";
 
 const host = startHost();
@@ -49,10 +49,4 @@ Deno.bench("1,000 jobs", { group: "hooks" }, async () => {
   await Promise.all(
     thousand.map(() => hooks.call({ hook: "job", configId: 1, job: "count" }, [payload])),
   );
-});
-
-Deno.bench("cold start: a plugin's first event", { group: "start" }, async () => {
-  const cold = startHost();
-  await cold.process(1, [eventText(0)]);
-  await cold.stop(0);
 });
