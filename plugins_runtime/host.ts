@@ -4,10 +4,7 @@
  * worker in which the plugin lives, which answers on standard output itself, and ends the process
  * with its worker or with the server, whatever the plugin is doing.
  */
-import { Buffer } from "node:buffer";
-import { brotliDecompressSync } from "node:zlib";
 import { FrameReader } from "./frame_reader.ts";
-import { encodeFrame, FrameType } from "./frames.ts";
 
 /** As much as a pipe holds. */
 const READ_BYTES = 64 * 1024;
@@ -29,12 +26,13 @@ export async function runHost(
 ): Promise<void> {
   const [grants, names, network] = args;
   const granted = grants ? grants.split(",") : [];
-  const libraries = (names ? names.split(",") : []).map(libraryFrame);
   const worker = startWorker(
     network === "networked" ? "./networked_worker.ts" : "./plain_worker.ts",
     granted.length === 0 ? false : granted.includes("*") ? true : granted,
   );
-  await isLoaded(worker);
+  const loaded = isLoaded(worker);
+  const libraries = names ? await libraryFrames(names.split(",")) : [];
+  await loaded;
   seal();
   for (const frame of libraries) worker.postMessage(frame, [frame.buffer]);
   const reader = new FrameReader();
@@ -89,10 +87,12 @@ async function isLoaded(worker: Worker): Promise<void> {
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
 }
 
-function libraryFrame(name: string): Uint8Array<ArrayBuffer> {
-  const file = `./libraries/${name.replace(/^@/, "").replace("/", "-")}.js.br`;
-  const text = brotliDecompressSync(Deno.readFileSync(new URL(file, import.meta.url)));
-  return encodeFrame(FrameType.Library, 0, Buffer.concat([Buffer.from(`${name}\n`), text]));
+/** Only where there are some, as what takes them apart is a fifth of this process's start. */
+async function libraryFrames(
+  names: readonly string[],
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  const { libraryFrame } = await import("./library_frame.ts");
+  return names.map(libraryFrame);
 }
 
 if (import.meta.main) await runHost(Deno.args);
