@@ -21,13 +21,12 @@ const callCount = Number(values.calls);
 
 /** Says how long the calls took it, in bursts of so many. */
 const PLUGIN = `
-const measure = async (name, calls, burst, call) => {
-  for (let key = 0; key < 100; key++) await call("set", "k" + key, { key })
-  await Promise.all(Array.from({ length: burst }, (_, i) => call("get", "k" + i % 100)))
+const measure = async (name, calls, burst, call, value) => {
+  const together = (first) =>
+    Promise.all(Array.from({ length: burst }, (_, i) => call("k" + (first + i) % 100, value)))
+  await together(0)
   const began = Date.now()
-  for (let done = 0; done < calls; done += burst) {
-    await Promise.all(Array.from({ length: burst }, (_, i) => call("get", "k" + (done + i) % 100)))
-  }
+  for (let done = 0; done < calls; done += burst) await together(done)
   const seconds = (Date.now() - began) / 1000
   console.log(name + ", " + burst + " at a time: " + Math.round(calls / seconds) + "/s")
 }
@@ -35,8 +34,10 @@ exports.jobs = {
   measure: async ({ calls }, { cache, storage }) => {
     for (const burst of [1000, 100, 10]) {
       const some = burst < 100 ? calls / 10 : calls
-      await measure("cache.get", some, burst, (op, ...args) => cache[op](...args))
-      await measure("storage.get", some, burst, (op, ...args) => storage[op](...args))
+      await measure("cache.set", some / 2, burst, cache.set, { a: 1 })
+      await measure("cache.get", some, burst, cache.get)
+      await measure("storage.set", some / 2, burst, storage.set, { a: 1 })
+      await measure("storage.get", some, burst, storage.get)
     }
   },
 }`;

@@ -145,8 +145,18 @@ export interface ApiCall {
   readonly args: readonly unknown[];
 }
 
+/**
+ * A `value`; or one whose JSON text is the text with the number `shared`, followed by `rest`. A `text`
+ * is from then on the one with that number.
+ */
 export type ApiAnswer =
   | { readonly ok: true; readonly value: unknown }
+  | {
+    readonly ok: true;
+    readonly shared: number;
+    readonly text?: string;
+    readonly rest: string;
+  }
   | { readonly ok: false; readonly error: string };
 
 /** What became of one event. */

@@ -90,6 +90,7 @@ function start(request: LoadRequest): void {
 
 async function setUp(configId: number): Promise<void> {
   const error = await instances.get(configId)?.setup() ?? null;
+  log.send();
   sendJson(FrameType.SetupDone, 0, { configId, error });
 }
 
@@ -105,12 +106,14 @@ async function tearDown(): Promise<void> {
       });
     }
   }
+  log.send();
   sendFrame(encodeFrame(FrameType.TornDown, 0));
 }
 
 async function callHook(id: number, payload: Uint8Array): Promise<void> {
   const { request, texts } = decodeHookCall(payload);
   const report = await instances.get(request.configId)?.call(request, texts) ?? NOT_READY;
+  log.send();
   sendJson(FrameType.HookDone, id, report);
 }
 
@@ -129,10 +132,10 @@ function handle(bytes: Uint8Array): void {
       const part = decodeEvents(payload);
       if (part.first > 0) return arriving.add(part.texts);
       arriving = new ArrivingTexts(part);
-      instances.get(part.configId)?.process(
-        arriving,
-        (results) => sendFrame(encodeResults(id, results)),
-      );
+      instances.get(part.configId)?.process(arriving, (results) => {
+        log.send();
+        sendFrame(encodeResults(id, results));
+      });
       return;
     }
     case FrameType.HookCall:

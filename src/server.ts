@@ -148,7 +148,7 @@ async function start(
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId), observer);
   started.push("plugin metrics", () => metrics.close());
   const geoip = startGeoIp(config, storage, started);
-  const hosts = await startPlugins(
+  const { hosts, records } = await startPlugins(
     config,
     storage,
     notifications,
@@ -176,12 +176,14 @@ async function start(
     targets,
     jobs,
     counters: metrics,
+    records,
   }, started);
   const runner = jobs === null ? null : startJobs(config, storage, jobs, {
     targets,
     counters: metrics,
     history: kafka?.history ?? null,
     presence,
+    records,
     hurry: hurry.signal,
   }, started);
   startRetention(config, database, started);
@@ -190,6 +192,7 @@ async function start(
     jobs,
     presence,
     notifications,
+    cohorts: kafka?.cohorts ?? null,
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);
@@ -206,6 +209,7 @@ async function start(
       teams,
       chains,
       deliveries: targets,
+      records,
       jobs: jobs === null ? null : new RequestedJobs(database, jobs.queue),
       observer,
       tap,
@@ -238,7 +242,6 @@ async function start(
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
-    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
@@ -301,10 +304,7 @@ async function start(
     address: http.address,
     console,
     firstProject,
-    hurry: () => {
-      hurry.abort();
-      kafka?.waitAtMost(0);
-    },
+    hurry: () => hurry.abort(),
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);

@@ -4,6 +4,7 @@ import { QueuedExports } from "./jobs/export_retries.ts";
 import { Deliverer } from "./pipeline/deliver.ts";
 import type { ExportCounters, ExportRetries } from "./pipeline/delivery/export_delivery.ts";
 import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
+import type { PluginRecords } from "./pipeline/plugin_records.ts";
 import type { Jobs } from "./server_jobs.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { DeliveryCursors } from "./stores/postgres/outbox/delivery_cursors.ts";
@@ -27,6 +28,7 @@ export function startDeliveries(
     readonly targets: PluginTargets;
     readonly jobs: Jobs | null;
     readonly counters: ExportCounters;
+    readonly records: PluginRecords;
   },
   started: StopStack,
 ): Deliverer {

@@ -13,6 +13,7 @@ import { PluginJobs } from "./jobs/plugin_jobs.ts";
 import { migrateJobSchema } from "./jobs/schema.ts";
 import type { ExportCounters } from "./pipeline/delivery/export_delivery.ts";
 import type { PluginTargets } from "./pipeline/plugin_hooks.ts";
+import type { PluginRecords } from "./pipeline/plugin_records.ts";
 import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { Database } from "./stores/postgres/database.ts";
@@ -124,6 +125,7 @@ export function startJobs(
     /** Where events of before are; null is the database. */
     readonly history: EventHistory | null;
     readonly presence: ServerPresence;
+    readonly records: PluginRecords;
     /** Ends the waiting for jobs that run. */
     readonly hurry: AbortSignal;
   },
@@ -142,6 +144,7 @@ export function startJobs(
     database: storage.database,
     history,
     counters,
+    records: parts.records,
   }, policies);
   const runners = (["plugin", "export"] as const).map((kind) =>
     new JobRunner(database, pluginJobs.tasks(kind), parts.presence, {

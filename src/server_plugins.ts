@@ -28,6 +28,7 @@ import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
 import type { SecretValues } from "./telemetry/secret_values.ts";
+import type { PluginRecords } from "./pipeline/plugin_records.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import type { EventTap } from "./telemetry/event_tap.ts";
 import type { Observer } from "./telemetry/observer.ts";
@@ -72,6 +73,13 @@ export interface PluginDeliveries {
   readonly tap: EventTap;
 }
 
+/** What was started of plugins. */
+export interface StartedPlugins {
+  readonly hosts: PluginHosts;
+  /** What they say. */
+  readonly records: PluginRecords;
+}
+
 /** Loads the plugins and keeps them in step with their rows. What is started is put on `started`. */
 export async function startPlugins(
   config: Config,
@@ -79,7 +87,7 @@ export async function startPlugins(
   notifications: PubSub,
   deliveries: PluginDeliveries,
   started: StopStack,
-): Promise<PluginHosts> {
+): Promise<StartedPlugins> {
   const { database, redisUrl } = storage;
   const log = getLogger(["paddock", "plugins"]);
   const instanceId = randomUUID();
@@ -175,7 +183,7 @@ export async function startPlugins(
       log.warn`not listening on ${channel}: ${errorMessage(error)}`
     );
   }
-  return hosts;
+  return { hosts, records: pluginLog };
 }
 
 /** What the configuration says of plugin processes. */

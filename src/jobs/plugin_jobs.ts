@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { errorMessage } from "../errors.ts";
 import type { ExportCounters } from "../pipeline/delivery/export_delivery.ts";
 import type { PluginTarget, PluginTargets } from "../pipeline/plugin_hooks.ts";
+import type { PluginRecords } from "../pipeline/plugin_records.ts";
 import { isTransient, type Queryable } from "../stores/postgres/database.ts";
 import { EXPORT_TASK, PLUGIN_TASK, readExportJob, readPluginJob } from "./job_payload.ts";
 import type { JobTasks } from "./job_runner.ts";
@@ -16,6 +17,8 @@ export interface PluginJobsParts {
   readonly database: Queryable;
   readonly history: HistoricalExport;
   readonly counters: ExportCounters;
+  /** What plugins said in a job is durable before it counts as done. */
+  readonly records?: PluginRecords;
 }
 
 export class PluginJobs {
@@ -24,20 +27,29 @@ export class PluginJobs {
   readonly #policies: JobPolicies;
   readonly #history: HistoricalExport;
   readonly #counters: ExportCounters;
+  readonly #records: PluginRecords | undefined;
 
   constructor(parts: PluginJobsParts, policies: JobPolicies) {
     this.#targets = parts.targets;
     this.#database = parts.database;
     this.#history = parts.history;
     this.#counters = parts.counters;
+    this.#records = parts.records;
     this.#policies = policies;
   }
 
   /** Those of plugins themselves, or batches of events. */
   tasks(kind: "plugin" | "export"): JobTasks {
     return kind === "plugin"
-      ? { [PLUGIN_TASK]: (payload, attempt) => this.run(payload, attempt) }
-      : { [EXPORT_TASK]: (payload, attempt) => this.export(payload, attempt) };
+      ? { [PLUGIN_TASK]: (...job) => this.#recorded(this.run(...job)) }
+      : { [EXPORT_TASK]: (...job) => this.#recorded(this.export(...job)) };
+  }
+
+  async #recorded(running: Promise<JobVerdict>): Promise<JobVerdict> {
+    const verdict = await running;
+    // What was said still waits for a store that is away; to run the job again for that is too much.
+    await this.#records?.settled().catch(() => {});
+    return verdict;
   }
 
   /**

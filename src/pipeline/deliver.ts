@@ -14,6 +14,7 @@ import {
 } from "./delivery/export_delivery.ts";
 import { HookDelivery } from "./delivery/hook_delivery.ts";
 import type { PluginTarget, PluginTargets } from "./plugin_hooks.ts";
+import type { PluginRecords } from "./plugin_records.ts";
 import { Wakeups } from "./wakeups.ts";
 
 /** The stored events that plugins are still to be told of. */
@@ -53,6 +54,8 @@ export interface DelivererParts {
   readonly targets: PluginTargets;
   readonly retries: ExportRetries;
   readonly counters: ExportCounters;
+  /** What plugins said of events is durable before their cursors move on. */
+  readonly records?: PluginRecords;
 }
 
 export interface DelivererOptions {
@@ -275,6 +278,7 @@ export class Deliverer {
       return isDue ? [{ configId, kind, position: done }] : [];
     });
     if (moved.length === 0) return;
+    await this.#parts.records?.settled();
     const lost = await this.#parts.cursors.advance(moved);
     for (const cursor of moved) this.#saved.set(keyOf(cursor), cursor.position);
     for (const owner of lost) {

@@ -17,6 +17,7 @@ import { Lanes } from "./lanes.ts";
 import { Parking, type ParkingPlace } from "./parking.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
+import type { PluginRecords } from "./plugin_records.ts";
 import { type DefinitionIndex, prepareEvent, type TeamRules } from "./prepare.ts";
 import { Transform, type Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
@@ -47,6 +48,8 @@ export interface PipelineParts {
   readonly observer?: Observer;
   /** Shows events as they come and as they leave. */
   readonly tap?: EventTap;
+  /** What plugins said of a batch is durable before the batch is acknowledged. */
+  readonly records?: PluginRecords;
   /** Where events of slow teams wait; null where they wait in memory. */
   readonly parking: ParkingPlace | null;
 }
@@ -367,6 +370,7 @@ export class Pipeline {
       const backoff = new Backoff(50, 5_000);
       while (true) {
         try {
+          await this.#parts.records?.settled();
           await inFlight.batch.ack();
           this.#batches.delete(inFlight);
           return;

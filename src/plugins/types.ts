@@ -70,6 +70,11 @@ export interface PluginLogEntry {
 /** Takes log lines without waiting; bounded, written in batches. */
 export interface PluginLog {
   write(entry: PluginLogEntry): void;
+  /**
+   * For those who can wait with what they have to say: resolves when there is room for it, null
+   * where there is now.
+   */
+  room?(): Promise<void> | null;
 }
 
 /** What a plugin's failure leaves in `posthog_pluginconfig.error`. */
@@ -125,9 +130,13 @@ export interface PluginCall {
   readonly args: readonly unknown[];
 }
 
-/** Its answer: a JSON value, or the message of the error the plugin is to see. */
+/**
+ * Its answer: a JSON value; or its JSON text, in a part that other answers begin with as well and
+ * the rest; or the message of the error the plugin is to see.
+ */
 export type PluginCallResult =
   | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: true; readonly shared: string; readonly rest: string }
   | { readonly ok: false; readonly error: string };
 
 /**

@@ -36,6 +36,8 @@ export interface TestPlugin {
 export interface TestFence extends AsyncDisposable {
   readonly hosts: PluginHosts;
   readonly log: PluginLogEntry[];
+  /** While set, the log has no room. */
+  logRoom: Promise<void> | null;
   readonly failures: { readonly configId: number; readonly failure: PluginFailure }[];
   readonly loaded: Map<number, PluginCapabilities>;
   readonly refusals: EgressRefusals;
@@ -113,7 +115,7 @@ export function fence(
   const self = runtime === undefined || typeof runtime === "string" ? null : runtime;
   const egress = new EgressGateway((refusal) => hosts.refused(refusal), self);
   const hosts: PluginHosts = new PluginHosts({ ...TEST_HOST_OPTIONS, ...options }, {
-    log: { write: (entry) => log.push(entry) },
+    log: { write: (entry) => log.push(entry), room: () => test.logRoom },
     reports: {
       failed: (configId, failure) => failures.push({ configId, failure }),
       loaded: (configId, _pluginId, capabilities) => loaded.set(configId, capabilities),
@@ -127,9 +129,10 @@ export function fence(
     ...(site === undefined ? {} : { site }),
   });
   hosts.apply(plugins.map((plugin, index) => specOf(plugin, index + 1)));
-  return {
+  const test: TestFence = {
     hosts,
     log,
+    logRoom: null,
     failures,
     loaded,
     logText: () => log.map(({ message }) => message).join("\n"),
@@ -149,6 +152,7 @@ export function fence(
       await egress.stop();
     },
   };
+  return test;
 }
 
 /** The `number`th event of a team, with some properties. */

@@ -29,6 +29,11 @@ export interface HostProcessOptions {
 export interface HostProcessEvents {
   /** A frame arrived; what it claims is not checked yet. */
   frame(frame: Frame): void;
+  /**
+   * Asked after it had something logged: resolves when there is room for more, null where there is
+   * now. Until then nothing is read of it, so that it waits with what else it says.
+   */
+  logRoom(): Promise<void> | null;
   /** The process is gone; called once. `reason` is for the plugin's log. */
   ended(reason: string): void;
 }
@@ -91,6 +96,9 @@ export class HostProcess {
   /** Silence since then that it may not be to blame for. */
   #excusedMs = 0;
   #busy = false;
+  #hasLogged = false;
+  /** Nothing is read of it: its silence is ours. */
+  #isHeldUp = false;
   #looks = 0;
   /** From the first frame on, which its worker sends before it loads the plugin. */
   #hasBooted = false;
@@ -180,6 +188,7 @@ export class HostProcess {
 
   /** A worker that answers pings only waits; one that does not is stuck in the plugin's code. */
   #look(): void {
+    if (this.#isHeldUp) return;
     this.#looks++;
     const isAsked = this.#silentSince !== null;
     if (!isAsked && this.#looks % IDLE_LOOKS !== 0) return;
@@ -233,6 +242,7 @@ export class HostProcess {
           if (pauseMs === 0) break;
           await sleep(Math.min(pauseMs, LOOK_MS));
         }
+        if (this.#hasLogged) await this.#untilLogHasRoom();
       }
     } catch (error) {
       // It wrote something that is no frame: whatever it is now, it is not trusted any more.
@@ -249,8 +259,21 @@ export class HostProcess {
     this.#events.ended(this.#killReason ?? reasonOf(code, signal, this.#stderr));
   }
 
+  async #untilLogHasRoom(): Promise<void> {
+    this.#hasLogged = false;
+    const room = this.#events.logRoom();
+    if (room === null) return;
+    this.#isHeldUp = true;
+    await Promise.race([room, this.#child.status]);
+    this.#isHeldUp = false;
+    this.noteProgress();
+    this.#silentSince = this.#busy ? performance.now() : null;
+    this.#suspicion = null;
+  }
+
   #receive(frame: Frame, chatter: Chatter): void {
     checkPayload(frame);
+    if (frame.type === FrameType.Log) this.#hasLogged = true;
     const began = performance.now();
     if (!NO_SIGN.has(frame.type)) this.#sign();
     const before = this.#lastProgress;

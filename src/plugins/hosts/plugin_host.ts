@@ -320,6 +320,7 @@ export class PluginHost {
         frame: (frame) => {
           if (this.#process === process) this.#receive(frame, process);
         },
+        logRoom: () => this.#parts.log.room?.() ?? null,
         ended: (reason) => {
           this.#site.abort();
           this.#egress.end(pass);

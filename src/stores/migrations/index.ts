@@ -12,6 +12,8 @@ import deadLetterKinds from "./paddock/0035_dead_letter_kinds.sql" with { type: 
 import parked from "./paddock/0036_parked.sql" with { type: "text" };
 import serverStatus from "./paddock/0040_server_status.sql" with { type: "text" };
 import kafkaOutbox from "./paddock/0050_kafka_outbox.sql" with { type: "text" };
+import linearCacheExecute from "./paddock/0065_cache_execute.sql" with { type: "text" };
+import kafkaOutboxOfPeople from "./paddock/0075_kafka_outbox_of_people.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending. */
@@ -34,4 +36,6 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 36, name: "parked", sql: parked },
   { id: 40, name: "server_status", sql: serverStatus },
   { id: 50, name: "kafka_outbox", sql: kafkaOutbox },
+  { id: 65, name: "linear_cache_execute", sql: linearCacheExecute },
+  { id: 75, name: "kafka_outbox_of_people", sql: kafkaOutboxOfPeople },
 ];

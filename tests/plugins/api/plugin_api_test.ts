@@ -76,7 +76,7 @@ async function apiOn(store: "redis" | "postgres" | "memory"): Promise<TestApi> {
         calls.map(([pluginConfigId, method, ...args]) => ({ pluginConfigId, method, args })),
       );
       return results.map((result: PluginCallResult) =>
-        result.ok ? result.value : { error: result.error }
+        "value" in result ? result.value : "error" in result ? { error: result.error } : result
       );
     },
     async [Symbol.asyncDispose]() {
@@ -189,6 +189,8 @@ for (const store of ["redis", "postgres", "memory"] as const) {
       [one, "cache.get", "l"],
       [one, "cache.lpush", "l", []],
     );
+    const [alone] = await test.call([one, "cache.get", "l"]);
+    assert.match((alone as { error: string }).error, /WRONGTYPE/);
     assert.deepEqual(answers.slice(0, 11), [
       0,
       [],
@@ -223,6 +225,48 @@ for (const store of ["redis", "postgres", "memory"] as const) {
 }
 
 for (const store of ["redis", "postgres"] as const) {
+  Deno.test(`${store}: more keys in one turn than a transaction may have locks`, async () => {
+    await using test = await apiOn(store);
+    const [one] = test.ids;
+    const keys = Array.from({ length: 10_000 }, (_, index) => `k${index}`);
+    const all = (method: string, ...args: unknown[]) =>
+      test.call(...keys.map((key): [number, string, ...unknown[]] => [one, method, key, ...args]));
+    assert.deepEqual(await all("cache.incr"), keys.map(() => 1));
+    assert.deepEqual(await all("cache.get"), keys.map(() => 1));
+    assert.deepEqual(await all("cache.set", "text"), keys.map(() => null));
+    assert.deepEqual(await all("cache.get"), keys.map(() => "text"));
+  });
+
+  Deno.test(`${store}: of two values for one key in one turn the later one is kept`, async () => {
+    await using test = await apiOn(store);
+    const [one] = test.ids;
+    await test.call([one, "cache.lpush", "k", "a"]);
+    await test.call([one, "cache.set", "k", 1], [one, "cache.set", "l", 2], [
+      one,
+      "cache.set",
+      "k",
+      3,
+    ]);
+    assert.deepEqual(await test.call([one, "cache.get", "k"], [one, "cache.get", "l"]), [3, 2]);
+  });
+
+  Deno.test(`${store}: who writes the same keys in another order waits for nobody for ever`, async () => {
+    await using test = await apiOn(store);
+    const [one] = test.ids;
+    const keys = Array.from({ length: 200 }, (_, index) => `k${index}`);
+    await Promise.all(Array.from({ length: 12 }, async (_, turn) => {
+      const order = turn % 2 === 0 ? keys : keys.toReversed();
+      const answers = await test.call(
+        ...order.map((key): [number, string, string] => [one, "cache.incr", key]),
+      );
+      assert.ok(answers.every((answer) => typeof answer === "number"), JSON.stringify(answers[0]));
+    }));
+    assert.deepEqual(await test.call([one, "cache.get", "k0"], [one, "cache.get", "k199"]), [
+      12,
+      12,
+    ]);
+  });
+
   Deno.test(`${store}: expiry`, async () => {
     await using test = await apiOn(store);
     const [one] = test.ids;

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
+import { PaddockError } from "../../../src/errors.ts";
 import { PluginLogWriter } from "../../../src/plugins/logs/plugin_log_writer.ts";
 import type { PluginLogEntry } from "../../../src/plugins/types.ts";
 import { migrate } from "../../../src/stores/migrations/migrate.ts";
@@ -13,6 +14,8 @@ const INSTANCE = randomUUID();
 /** The database, whose queries can be made to fail and to wait. */
 class Unsteady implements Queryable {
   fails = false;
+  /** A line's time, by which it is known in whichever form it is sent. */
+  refuses: string | null = null;
   gate: Promise<void> = Promise.resolve();
   queries = 0;
   readonly #database: Database;
@@ -24,7 +27,10 @@ class Unsteady implements Queryable {
   async query<Row>(...parameters: Parameters<Queryable["query"]>): Promise<Row[]> {
     this.queries++;
     await this.gate;
-    if (this.fails) throw new Error("the database is away");
+    if (this.fails) throw new PaddockError("PDK_DATABASE_UNAVAILABLE", "the database is away");
+    if (this.refuses !== null && JSON.stringify(parameters).includes(this.refuses)) {
+      throw new Error("this row is refused");
+    }
     return await this.#database.query(...parameters);
   }
 }
@@ -128,7 +134,46 @@ Deno.test("what Postgres would refuse, and what belongs to nobody, costs no othe
   assert.match(written[1] ?? "", /x… \(cut\)$/);
 });
 
-Deno.test("the buffer is bounded in lines and in bytes, and takes more once it is written", async () => {
+Deno.test("who waits until what was said is durable is told once, of failures too", async () => {
+  await using test = await writerOn();
+  const { writer, entry, unsteady, messages } = test;
+  await writer.settled();
+  assert.equal(unsteady.queries, 0, "nothing was said");
+  const gate = Promise.withResolvers<void>();
+  unsteady.gate = gate.promise;
+  writer.write(entry("first"));
+  const waiting = [writer.settled()];
+  writer.write(entry("second"));
+  waiting.push(writer.settled(), writer.settled());
+  gate.resolve();
+  await waiting[0];
+  assert.ok((await messages()).includes("first"));
+  await Promise.all(waiting);
+  assert.deepEqual(await messages(), ["first", "second"]);
+  assert.equal(unsteady.queries, 2, "those who wait share a statement");
+  unsteady.fails = true;
+  writer.write(entry("third"));
+  await assert.rejects(writer.settled(), /the database is away/);
+  unsteady.fails = false;
+  await writer.settled();
+  assert.deepEqual(await messages(), ["first", "second", "third"]);
+});
+
+Deno.test("a line that Postgres refuses is dropped alone, and nobody waits for it", async () => {
+  await using test = await writerOn();
+  const { writer, entry, unsteady, messages } = test;
+  unsteady.refuses = "4242424242";
+  for (let index = 0; index < 20; index++) {
+    writer.write(entry(`line ${index}`, index === 7 ? { pluginId: 4242424242 } : {}));
+  }
+  await writer.settled();
+  assert.deepEqual(
+    await messages(),
+    [...Array(20).keys()].filter((index) => index !== 7).map((index) => `line ${index}`),
+  );
+});
+
+Deno.test("what is full has those wait who can, drops nothing of what they say, and bounds the rest", async () => {
   await using test = await writerOn();
   const { writer, entry, unsteady, database } = test;
   const count = async () => {
@@ -138,17 +183,31 @@ Deno.test("the buffer is bounded in lines and in bytes, and takes more once it i
     return Number(row?.count);
   };
   unsteady.fails = true;
+  assert.equal(writer.room(), null);
   for (let index = 0; index < 12_000; index++) writer.write(entry("short"));
   await writer.flush();
-  // What is being written, or was not written, fills the buffer as well.
-  for (let index = 0; index < 100; index++) writer.write(entry("short"));
+  let hasRoom = false;
+  const room = writer.room();
+  assert.ok(room !== null);
+  room.then(() => hasRoom = true);
+  await writer.flush();
+  assert.equal(hasRoom, false);
   unsteady.fails = false;
+  await writer.settled();
+  await room;
+  assert.equal(writer.room(), null);
+  assert.equal(await count(), 12_000);
+  // Of those who do not wait, there is an end to what is kept.
+  unsteady.fails = true;
+  for (let index = 0; index < 50_000; index++) writer.write(entry("short"));
   await writer.flush();
-  assert.equal(await count(), 10_000);
-  for (let index = 0; index < 2_000; index++) writer.write(entry("x".repeat(10_000)));
-  await writer.flush();
-  assert.equal(await count(), 10_000 + Math.floor(16 * 1024 * 1024 / 10_000));
+  unsteady.fails = false;
+  await writer.settled();
+  assert.equal(await count(), 52_000);
+  for (let index = 0; index < 10_000; index++) writer.write(entry("x".repeat(10_000)));
+  await writer.settled();
+  assert.equal(await count(), 52_000 + Math.floor(64 * 1024 * 1024 / 10_000));
   writer.write(entry("there is room again"));
-  await writer.flush();
-  assert.equal(await count(), 10_001 + Math.floor(16 * 1024 * 1024 / 10_000));
+  await writer.settled();
+  assert.equal(await count(), 52_001 + Math.floor(64 * 1024 * 1024 / 10_000));
 });
