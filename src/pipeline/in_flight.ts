@@ -1,4 +1,4 @@
-import type { ReceivedBatch } from "../sources/source.ts";
+import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 
 /** One taken batch until all its items are durable. */
 export class InFlightBatch {
@@ -36,4 +36,9 @@ export class InFlightBatch {
   unfinished(): number[] {
     return this.#done.flatMap((done, index) => done ? [] : [index]);
   }
+}
+
+/** What stood at a place of the batch. */
+export function itemAt({ batch }: InFlightBatch, index: number): ReceivedItem {
+  return batch.items[index] as ReceivedItem;
 }
