@@ -192,6 +192,7 @@ async function start(
     jobs,
     presence,
     notifications,
+    cohorts: kafka?.cohorts ?? null,
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);
@@ -241,7 +242,6 @@ async function start(
   started.push("pipeline", () => pipeline.drain(patience, hurry.signal));
   for (const consumer of consumers) consumer.start();
   started.push("consumers", async () => {
-    kafka?.waitAtMost(patience);
     await Promise.all(consumers.map((consumer) => consumer.stop()));
   });
   log.info`takes events from ${
@@ -304,10 +304,7 @@ async function start(
     address: http.address,
     console,
     firstProject,
-    hurry: () => {
-      hurry.abort();
-      kafka?.waitAtMost(0);
-    },
+    hurry: () => hurry.abort(),
     stop: () =>
       stopping ??= (async () => {
         await started.stopAll(patience + 10_000);

@@ -10,6 +10,7 @@ import { KafkaSource } from "./sources/kafka/kafka_source.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
 import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { StaticCohorts } from "./stores/clickhouse/static_cohorts.ts";
 import { ClickHouseStoredEvents } from "./stores/clickhouse/stored_events.ts";
 import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
 import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
@@ -36,18 +37,19 @@ export interface KafkaParts {
   readonly output: EventOutput;
   /** Where events of before are. */
   readonly history: EventHistory;
+  /** Cohorts of uploaded lists. */
+  readonly cohorts: StaticCohorts;
   /** Sends lines of plugins' logs. */
   readonly forwardLog: (line: PluginLogLine) => void;
   /** Why nothing is stored in Kafka now, or null. */
   readonly unavailable: string | null;
   /** The same of ClickHouse. */
   readonly clickhouse: { readonly unavailable: string | null };
-  /** From now on brokers that are away are waited for so long at most. */
-  waitAtMost(ms: number): void;
 }
 
 export interface KafkaNeeds {
   readonly database: Database;
+  /** Shown to the brokers. */
   readonly serverId: string;
   /** For events that are larger than Kafka takes. */
   readonly tooLarge: Inbox;
@@ -69,29 +71,28 @@ export async function startKafka(
   const { database, serverId, tooLarge } = needs;
   const connection = kafkaConnection(config, `plugin-server-v${VERSION}-${serverId}`);
   const prefix = config.KAFKA_PREFIX ?? "";
-  const patience = config.SHUTDOWN_TIMEOUT_SECONDS * 1000;
-  const producer = (name: string, waits: boolean) => {
+  const producer = (name: string) => {
     const made = new KafkaProducer({
       connection,
       prefix,
       maxMessages: config.KAFKA_PRODUCER_MAX_QUEUE_SIZE,
       maxBytes: config.KAFKA_MAX_MESSAGE_BATCH_SIZE,
       flushMs: config.KAFKA_FLUSH_FREQUENCY_MS,
-      waits,
     });
-    started.push(`kafka ${name}`, () => made.close(waits ? 0 : patience));
+    started.push(`kafka ${name}`, () => made.close());
     return made;
   };
   // One for each purpose: a topic that is missing holds up nothing but what goes there.
-  const logs = producer("plugin logs", false);
-  const accepted = producer("accepted events", false);
-  const relayed = producer("people", false);
-  const events = producer("events", true);
+  const logs = producer("plugin logs");
+  const accepted = producer("accepted events");
+  const relayed = producer("people");
+  const events = producer("events");
   const sender = (through: KafkaProducer) => async (messages: readonly OutputMessage[]) =>
     (await through.send(messages)).map(({ message, reason }) =>
       refusedMessageLetter(message, reason)
     );
-  const outbox = new KafkaOutbox({ database, deadLetters: new DeadLetters(), serverId });
+  const deadLetters = new DeadLetters();
+  const outbox = new KafkaOutbox({ database, deadLetters });
   const relay = new KafkaRelay(outbox, sender(relayed), { pollMs: RELAY_POLL_MS });
   relay.start();
   started.push("kafka relay", () => relay.stop());
@@ -118,17 +119,17 @@ export async function startKafka(
     inbox: new KafkaInbox(topic, (messages) => accepted.send(messages), tooLarge),
     output: new KafkaEventOutput({
       outbox,
+      deadLetters,
       newUuid: timeUuid,
       send: sender(events),
       onOrdered: () => relay.notify(),
-      onSent: (id, letters) => relay.sent(id, letters),
     }),
+    cohorts: new StaticCohorts(clickhouse),
     history: new ClickHouseStoredEvents(clickhouse),
     forwardLog: (line) => logs.post(pluginLogMessage(line)),
     get unavailable() {
       return events.unavailable ?? relayed.unavailable ?? accepted.unavailable ?? relay.unavailable;
     },
     clickhouse: watch,
-    waitAtMost: (ms) => events.waitAtMost(ms),
   };
 }

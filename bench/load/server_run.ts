@@ -156,7 +156,7 @@ async function storedRows(database: Database): Promise<number> {
 
 /** When the sequence of ids was seen so far; asking it is no load, as counting rows would be. */
 async function waitForRows(database: Database, wanted: number): Promise<number> {
-  while (await lastId(database) < wanted) await pause(2);
+  while (await lastId(database) < wanted) await pause(20);
   return performance.now();
 }
 

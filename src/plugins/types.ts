@@ -134,9 +134,13 @@ export interface PluginCall {
   readonly args: readonly unknown[];
 }
 
-/** Its answer: a JSON value, or the message of the error the plugin is to see. */
+/**
+ * Its answer: a JSON value; or its JSON text, in a part that other answers begin with as well and
+ * the rest; or the message of the error the plugin is to see.
+ */
 export type PluginCallResult =
   | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: true; readonly shared: string; readonly rest: string }
   | { readonly ok: false; readonly error: string };
 
 /**

@@ -54,9 +54,7 @@ Deno.test("three servers, one killed, one added, the broker killed: no event is 
         );
       }
     };
-    // Soon enough others send what the killed one had committed and not sent.
-    const env = { ...mode.env, SCHEDULE_LOCK_TTL: "5" };
-    const start = async () => servers.push(await startServerProcess(env));
+    const start = async () => servers.push(await startServerProcess(mode.env));
     const stored = async () =>
       (await database.query<{ count: number }>(
         "SELECT count(*)::int AS count FROM paddock.event_seen",

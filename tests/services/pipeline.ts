@@ -13,7 +13,10 @@ import { DeadLetters } from "../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { ActionRows } from "../../src/stores/postgres/events/action_rows.ts";
 import { EventRows } from "../../src/stores/postgres/events/event_rows.ts";
-import { PostgresEventStore } from "../../src/stores/postgres/events/event_store.ts";
+import {
+  type EventOutput,
+  PostgresEventStore,
+} from "../../src/stores/postgres/events/event_store.ts";
 import { ensureEventSeenPartitions } from "../../src/stores/postgres/event_seen_partitions.ts";
 import { GroupTypes } from "../../src/stores/postgres/group_types.ts";
 import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
@@ -38,6 +41,7 @@ export function createStore(
     { cohortsOf: () => [], match: () => ({ ids: [], hookedIds: [] }) },
     () => {},
   ),
+  output: EventOutput = new EventRows(),
 ): PostgresEventStore {
   return new PostgresEventStore({
     database,
@@ -45,7 +49,7 @@ export function createStore(
     newUuid: timeUuid,
     deadLetters: new DeadLetters(),
     outbox: new PostgresOutbox(database),
-    output: new EventRows(),
+    output,
     groupTypes: new GroupTypes(database),
     definitions,
     actions,

@@ -2,7 +2,6 @@
  * Messages of the topic events arrive on: JSON with the event as JSON text inside, as PostHog's
  * application of late 2021 and its plugin server write them.
  */
-import { Buffer } from "node:buffer";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import type { RawEvent } from "../../events/types.ts";
@@ -10,12 +9,14 @@ import { uuidFromText } from "../../events/uuid.ts";
 import type { KafkaRecord } from "../../stores/kafka/group_member.ts";
 import type { ReceivedItem } from "../source.ts";
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** One record as what it is; what is not understood is an item of kind `bad`, never an error. */
 export function parseRecord(topic: string, record: KafkaRecord): ReceivedItem {
   const { partition, offset, value } = record;
   const bytes = value?.byteLength ?? 0;
   const place = `${topic}/${partition} at ${offset}`;
-  const text = value === null ? "" : textOf(value);
+  const text = value === null ? "" : decoder.decode(value);
   try {
     if (value === null) throw malformed("the message has no value (a tombstone)");
     return { kind: "event", event: eventOf(text, place), bytes };
@@ -63,10 +64,6 @@ function eventOf(text: string, place: string): RawEvent {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-
-function textOf(value: Uint8Array): string {
-  return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString();
-}
 
 function textOrNull(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;

@@ -1,27 +1,32 @@
 /** Events, and what they changed about people, as messages for Kafka. */
 import type { DeadLetter } from "../../events/dead_letter.ts";
 import type { Queryable } from "../postgres/database.ts";
-import type { EventOutput, WrittenBatch } from "../postgres/events/event_store.ts";
+import type {
+  DeadLetterSink,
+  EventOutput,
+  OutputEnd,
+  WrittenBatch,
+} from "../postgres/events/event_store.ts";
 import type { KafkaOutbox } from "../postgres/kafka_outbox/kafka_outbox.ts";
 import { deadLetterMessage } from "./messages/dead_letter_message.ts";
-import { eventMessage } from "./messages/event_messages.ts";
+import { eventMessages } from "./messages/event_messages.ts";
 import { groupMessages, peopleMessages } from "./messages/people_messages.ts";
 import type { OutputMessage } from "./messages/output_message.ts";
 
 export interface KafkaEventOutputParts {
   readonly outbox: KafkaOutbox;
+  readonly deadLetters: DeadLetterSink;
   readonly newUuid: () => string;
   /** Resolves when Kafka has them; see `SendMessages`. */
   readonly send: (messages: readonly OutputMessage[]) => Promise<readonly DeadLetter[]>;
-  /** There are ordered messages that are committed. */
+  /** There are messages of people and groups that are committed. */
   readonly onOrdered: () => void;
-  /** Kafka has this row. */
-  readonly onSent: (id: string, letters: readonly DeadLetter[]) => void;
 }
 
 /**
- * Both kinds of messages are committed with the people they tell of. Events are sent at once by this
- * server, which many do at a time; people and groups by the relay, in order.
+ * Events are sent just before their transaction commits. Where it does not, their claims are not
+ * there either and they are sent again: at least once, without a copy of each in Postgres. People and
+ * groups are committed with what is said of them, and sent by the relay in the order of commits.
  */
 export class KafkaEventOutput implements EventOutput {
   readonly #parts: KafkaEventOutputParts;
@@ -30,20 +35,23 @@ export class KafkaEventOutput implements EventOutput {
     this.#parts = parts;
   }
 
-  async write(tx: Queryable, batch: WrittenBatch): Promise<() => Promise<void>> {
-    const { outbox, newUuid, send, onOrdered, onSent } = this.#parts;
+  async write(tx: Queryable, batch: WrittenBatch): Promise<OutputEnd> {
+    const { outbox, deadLetters, newUuid, send, onOrdered } = this.#parts;
     const { events, people, letters, indexOf } = batch;
     const now = new Date().toISOString();
-    const free = [
-      ...events.map((event) => eventMessage(event, indexOf, now)),
-      ...letters.map((letter) => deadLetterMessage(letter, newUuid(), now)),
-    ];
     const ordered = [...peopleMessages(people, now), ...groupMessages(events, indexOf, now)];
-    const row = await outbox.append(tx, free, false);
-    await outbox.append(tx, ordered, true);
-    return async () => {
-      if (ordered.length > 0) onOrdered();
-      if (row !== null) onSent(row, await send(free));
+    await outbox.append(tx, ordered);
+    return {
+      async beforeCommit() {
+        const refused = await send([
+          ...eventMessages(events, indexOf, now),
+          ...letters.map((letter) => deadLetterMessage(letter, newUuid(), now)),
+        ]);
+        if (refused.length > 0) await deadLetters.append(tx, refused);
+      },
+      afterCommit() {
+        if (ordered.length > 0) onOrdered();
+      },
     };
   }
 }

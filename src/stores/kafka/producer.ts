@@ -1,6 +1,5 @@
 /** Puts messages into Kafka: in order, in batches, and told only when they are stored there. */
 import { Buffer } from "node:buffer";
-import { setTimeout as sleep } from "node:timers/promises";
 import { compatibilityPartitioner, Producer } from "@platformatic/kafka";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
@@ -17,8 +16,6 @@ export interface KafkaProducerOptions {
   readonly maxBytes: number;
   /** How long a message that nobody waits for waits for others. */
   readonly flushMs: number;
-  /** Whether brokers that are away are waited for; otherwise who sends is told. */
-  readonly waits: boolean;
 }
 
 /** A message that the brokers do not take. */
@@ -41,13 +38,12 @@ interface Sending {
   readonly waiting: Waiting;
 }
 
-const FIRST_WAIT_MS = 100;
-const LONGEST_WAIT_MS = 5_000;
+/** Who sends may hold rows of Postgres meanwhile, and does it again where there was no answer. */
+const REQUEST_MS = 10_000;
 
 export class KafkaProducer {
   readonly #options: KafkaProducerOptions;
   readonly #producer: Producer;
-  readonly #stop = new AbortController();
   readonly #log = getLogger(["paddock", "kafka"]);
   readonly #queue: Waiting[] = [];
   #sending: Promise<void> | null = null;
@@ -61,6 +57,7 @@ export class KafkaProducer {
     this.#options = options;
     this.#producer = new Producer({
       ...clientOptions(options.connection),
+      requestTimeout: REQUEST_MS,
       idempotent: true,
       // The partition of a key is that which every other client chooses.
       partitioner: compatibilityPartitioner,
@@ -76,8 +73,7 @@ export class KafkaProducer {
   /**
    * Resolves when all of it is stored, with what the brokers do not take because of its size. What is
    * sent first is stored first. Where it rejects, some of it may be stored all the same.
-   * @throws PaddockError PDK_KAFKA_UNAVAILABLE where brokers that are away are not waited for, or not
-   *   any more
+   * @throws PaddockError PDK_KAFKA_UNAVAILABLE where the brokers are away
    */
   send(messages: readonly OutputMessage[]): Promise<readonly RefusedMessage[]> {
     if (messages.length === 0) return Promise.resolve([]);
@@ -96,17 +92,10 @@ export class KafkaProducer {
     else this.#flushTimer ??= setTimeout(() => this.#flush(), flushMs);
   }
 
-  /** After so long brokers that are away are not waited for any more. */
-  waitAtMost(ms: number): void {
-    Deno.unrefTimer(setTimeout(() => this.#stop.abort(), ms));
-  }
-
-  /** Sends what is there, waits for brokers that are away for so long at most, and disconnects. */
-  async close(patienceMs: number): Promise<void> {
+  /** Sends what is there and disconnects. */
+  async close(): Promise<void> {
     this.#flush();
-    this.waitAtMost(patienceMs);
     await Promise.all([this.#flushed, this.#sending]);
-    this.#stop.abort();
     await this.#producer.close().catch(() => {});
   }
 
@@ -167,25 +156,21 @@ export class KafkaProducer {
     return batch;
   }
 
-  /** Tries until it is stored, or as long as brokers are waited for. */
   async #store(messages: readonly OutputMessage[]): Promise<readonly RefusedMessage[]> {
-    for (let wait = FIRST_WAIT_MS;; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-      try {
-        await this.#producer.send({
-          messages: messages.map((each) => this.#kafkaMessage(each)),
-          acks: -1,
-        });
-        if (this.#unavailable !== null) this.#log.info`Kafka takes messages again`;
-        this.#unavailable = null;
-        return [];
-      } catch (error) {
-        if (isTooLarge(error)) return await this.#split(messages, error);
-        const reason = kafkaUnavailable(error);
-        if (this.#unavailable === null) this.#log.warn`messages are not stored: ${reason.message}`;
-        this.#unavailable = reason.message;
-        if (!this.#options.waits || this.#stop.signal.aborted) throw reason;
-        await sleep(wait, undefined, { signal: this.#stop.signal }).catch(() => {});
-      }
+    try {
+      await this.#producer.send({
+        messages: messages.map((each) => this.#kafkaMessage(each)),
+        acks: -1,
+      });
+      if (this.#unavailable !== null) this.#log.info`Kafka takes messages again`;
+      this.#unavailable = null;
+      return [];
+    } catch (error) {
+      if (isTooLarge(error)) return await this.#split(messages, error);
+      const reason = kafkaUnavailable(error);
+      if (this.#unavailable === null) this.#log.warn`messages are not stored: ${reason.message}`;
+      this.#unavailable = reason.message;
+      throw reason;
     }
   }
 

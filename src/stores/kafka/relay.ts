@@ -1,7 +1,6 @@
 /** Carries what is committed to Kafka: see `KafkaOutbox`. */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
-import type { DeadLetter } from "../../events/dead_letter.ts";
 import type { KafkaOutbox, SendMessages } from "../postgres/kafka_outbox/kafka_outbox.ts";
 
 export interface KafkaRelayOptions {
@@ -10,7 +9,6 @@ export interface KafkaRelayOptions {
 }
 
 const LIMIT = { rows: 500, bytes: 8 * 1024 * 1024 };
-const FORGET_MS = 50;
 const LONGEST_WAIT_MS = 5_000;
 
 export class KafkaRelay {
@@ -23,9 +21,6 @@ export class KafkaRelay {
   #hasNews = false;
   #wake: () => void = () => {};
   #unavailable: string | null = null;
-  /** Rows that Kafka has and Postgres still holds. */
-  #sent: string[] = [];
-  #letters: DeadLetter[] = [];
 
   constructor(outbox: KafkaOutbox, send: SendMessages, options: KafkaRelayOptions) {
     this.#outbox = outbox;
@@ -42,20 +37,13 @@ export class KafkaRelay {
     this.#running ??= this.#run();
   }
 
-  /** Something was committed that is to be sent in order. */
+  /** Something was committed that is to be sent. */
   notify(): void {
     this.#hasNews = true;
     this.#wake();
   }
 
-  /** Kafka has this row of this server's, which may be forgotten. */
-  sent(id: string, letters: readonly DeadLetter[]): void {
-    this.#sent.push(id);
-    this.#letters.push(...letters);
-    this.#wake();
-  }
-
-  /** Relays what is committed, forgets what is sent, and ends. */
+  /** Relays what is committed, and ends. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#wake();
@@ -67,7 +55,6 @@ export class KafkaRelay {
     for (let last = false; !last;) {
       last = this.#stopped;
       try {
-        await this.#forgetSent();
         this.#hasNews = false;
         while (await this.#outbox.relay(this.#send, LIMIT) > 0);
         this.#unavailable = null;
@@ -83,31 +70,13 @@ export class KafkaRelay {
     }
   }
 
-  async #forgetSent(): Promise<void> {
-    const [ids, letters] = [this.#sent, this.#letters];
-    if (ids.length === 0) return;
-    [this.#sent, this.#letters] = [[], []];
-    try {
-      await this.#outbox.forget(ids, letters);
-    } catch (error) {
-      this.#sent.push(...ids);
-      this.#letters.push(...letters);
-      throw error;
-    }
-  }
-
-  /** Resolves after a while, soon when rows were sent, at once when there is news. */
+  /** Resolves after a while, or at once when there is news. */
   async #news(ms: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    let soon: ReturnType<typeof setTimeout> | undefined;
     const timer = setTimeout(resolve, ms);
-    this.#wake = () => {
-      if (this.#stopped || this.#hasNews) resolve();
-      else soon ??= setTimeout(resolve, FORGET_MS);
-    };
+    this.#wake = resolve;
     await promise;
     clearTimeout(timer);
-    clearTimeout(soon);
     this.#wake = () => {};
   }
 }

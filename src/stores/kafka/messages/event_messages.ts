@@ -20,43 +20,56 @@ export interface EventFields {
 
 const eventType = protobuf.parse(schema).root.lookupType("Event");
 
-/** An event, or a recording, as the message that ClickHouse makes its row of. */
-export function eventMessage(
-  event: PreparedEvent,
+/** Events, and recordings, as the messages that ClickHouse makes its rows of. */
+export function eventMessages(
+  events: readonly PreparedEvent[],
   indexOf: GroupTypeIndex,
   now: string,
-): OutputMessage {
-  const { uuid, teamId, distinctId, recording } = event;
-  const timestamp = millisecondsForm(event.timestamp);
-  if (recording !== null) {
-    return jsonMessage(TOPICS.recordings, uuid, null, {
-      uuid,
-      team_id: teamId,
-      distinct_id: distinctId,
-      session_id: recording.sessionId,
-      snapshot_data: recording.snapshotData,
-      timestamp,
-      created_at: timestamp,
-    });
-  }
-  const value = encodeEvent({
-    uuid,
-    event: event.name,
-    properties: storedProperties(event, indexOf),
-    timestamp,
-    teamId,
-    distinctId,
-    createdAt: now,
-    elementsChain: event.elements === null
-      ? ""
-      : chainOfElements(JSON.parse(event.elements.json) as Element[]),
-  });
-  return { topic: TOPICS.events, key: uuid, order: null, value };
+): OutputMessage[] {
+  const values = encodeEvents(
+    events.filter(({ recording }) => recording === null).map((event) => ({
+      uuid: event.uuid,
+      event: event.name,
+      properties: storedProperties(event, indexOf),
+      timestamp: millisecondsForm(event.timestamp),
+      teamId: event.teamId,
+      distinctId: event.distinctId,
+      createdAt: now,
+      elementsChain: event.elements === null
+        ? ""
+        : chainOfElements(JSON.parse(event.elements.json) as Element[]),
+    })),
+  );
+  let next = 0;
+  return events.map((event) =>
+    event.recording === null
+      ? { topic: TOPICS.events, key: event.uuid, order: null, value: values[next++] as Uint8Array }
+      : recordingMessage(event, event.recording)
+  );
 }
 
-/** The length as a varint, then the message. */
-export function encodeEvent(fields: EventFields): Uint8Array {
-  return eventType.encodeDelimited(fields).finish();
+function recordingMessage(
+  { uuid, teamId, distinctId, timestamp }: PreparedEvent,
+  { sessionId, snapshotData }: NonNullable<PreparedEvent["recording"]>,
+): OutputMessage {
+  const moment = millisecondsForm(timestamp);
+  return jsonMessage(TOPICS.recordings, uuid, null, {
+    uuid,
+    team_id: teamId,
+    distinct_id: distinctId,
+    session_id: sessionId,
+    snapshot_data: snapshotData,
+    timestamp: moment,
+    created_at: moment,
+  });
+}
+
+/** Of each the length as a varint, then the message; all in one buffer, as one for each costs more. */
+export function encodeEvents(events: readonly EventFields[]): Uint8Array[] {
+  const writer = protobuf.Writer.create();
+  const ends = events.map((fields) => eventType.encodeDelimited(fields, writer).len);
+  const bytes = writer.finish();
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
 }
 
 /** The other way round. Throws where it is no such message. */

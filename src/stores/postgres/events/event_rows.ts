@@ -4,7 +4,7 @@ import { jsonbArray, textArray } from "../binary_arrays.ts";
 import type { Queryable } from "../database.ts";
 import { insertActionRows } from "./action_rows.ts";
 import { ElementRows } from "./element_rows.ts";
-import type { EventOutput, WrittenBatch } from "./event_store.ts";
+import type { EventOutput, OutputEnd, WrittenBatch } from "./event_store.ts";
 import { GroupRows } from "./group_rows.ts";
 import insertEvents from "./insert_events.sql" with { type: "text" };
 import insertRecordings from "./insert_recordings.sql" with { type: "text" };
@@ -14,15 +14,15 @@ export class EventRows implements EventOutput {
   readonly #elements = new ElementRows();
   readonly #groups = new GroupRows();
 
-  async write(tx: Queryable, { events, indexOf, matched }: WrittenBatch): Promise<() => void> {
-    if (events.length === 0) return () => {};
+  async write(tx: Queryable, { events, indexOf, matched }: WrittenBatch): Promise<OutputEnd> {
+    if (events.length === 0) return { afterCommit: () => {} };
     await this.#groups.write(tx, events, indexOf);
     await this.#elements.write(tx, events);
     const rows = events.filter((event) => event.recording === null);
     const ids = await insertRows(tx, rows, indexOf, matched.size > 0);
     await insertActionRows(tx, matched, rows, ids);
     await writeRecordings(tx, events);
-    return () => this.#elements.committed(events);
+    return { afterCommit: () => this.#elements.committed(events) };
   }
 }
 

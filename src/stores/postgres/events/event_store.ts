@@ -47,13 +47,20 @@ export interface WrittenBatch {
   readonly matched: MatchedActions;
 }
 
+/** What an output does at the end of a transaction. */
+export interface OutputEnd {
+  /**
+   * What cannot be undone, when no row of the transaction can be refused any more. Where it rejects,
+   * nothing is committed.
+   */
+  beforeCommit?(): Promise<void>;
+  afterCommit(): void;
+}
+
 /** Where the events themselves go. */
 export interface EventOutput {
-  /**
-   * Within the transaction.
-   * @returns what is to be done after the commit; only then does the batch count as stored
-   */
-  write(tx: Queryable, batch: WrittenBatch): Promise<() => Promise<void> | void>;
+  /** Within the transaction. */
+  write(tx: Queryable, batch: WrittenBatch): Promise<OutputEnd>;
 }
 
 const NOBODY: PersonWrites = {
@@ -126,19 +133,20 @@ export class PostgresEventStore {
         if (letters.length > 0) await this.#parts.deadLetters.append(tx, letters);
         const { matched, hasHooked } = await actions.match(tx, people.seen);
         const batch = { events: fresh, people, letters, indexOf, matched };
-        const afterwards = await output.write(tx, batch);
+        const end = await output.write(tx, batch);
         // The foreign keys are deferred: asked now, a refused row is found inside the transaction.
         await tx.query("SET CONSTRAINTS ALL IMMEDIATE");
+        await end.beforeCommit?.();
         // Last, as readers of the outbox wait for whoever has written to it.
         const outgoing = fresh.flatMap((event) => event.outgoing ?? []);
         await outbox.append(tx, outgoing);
-        return { fresh, outgoing, hasHooked, afterwards };
+        return { fresh, outgoing, hasHooked, end };
       }, isHasty ? "hasty" : "prompt");
-      const { fresh, outgoing, hasHooked, afterwards } = done;
+      const { fresh, outgoing, hasHooked, end } = done;
       for (const rows of [this.#definitions, this.#firstEvents]) rows.committed(fresh);
       if (outgoing.length > 0) outbox.committed();
       if (hasHooked) actions.committed();
-      await afterwards();
+      end.afterCommit();
       return { stored: fresh.length, repeated: events.length - fresh.length };
     } catch (error) {
       if (!isMissingPartition(error)) throw error;

@@ -7,7 +7,6 @@ import type { OutputMessage } from "../../../../src/stores/kafka/messages/output
 import { DeadLetters } from "../../../../src/stores/postgres/dead_letters.ts";
 import type { Database } from "../../../../src/stores/postgres/database.ts";
 import { KafkaOutbox } from "../../../../src/stores/postgres/kafka_outbox/kafka_outbox.ts";
-import { ServerPresence } from "../../../../src/stores/postgres/servers.ts";
 import { createTestDatabase } from "../../../services/database.ts";
 import { prepareDatabase } from "../../../services/pipeline.ts";
 
@@ -17,8 +16,12 @@ function message(text: string): OutputMessage {
   return { topic: "t", key: `key ${text}`, order: `order ${text}`, value: Buffer.from(text) };
 }
 
-function outboxOf(database: Database, serverId = randomUUID()): KafkaOutbox {
-  return new KafkaOutbox({ database, deadLetters: new DeadLetters(), serverId });
+function outboxOf(database: Database): KafkaOutbox {
+  return new KafkaOutbox({ database, deadLetters: new DeadLetters() });
+}
+
+async function rowsLeft(database: Database): Promise<number> {
+  return (await database.query("SELECT 1 FROM paddock.kafka_outbox")).length;
 }
 
 /** Relays all there is. Resolves with what was sent, in order. */
@@ -41,9 +44,9 @@ Deno.test("messages come out as they went in, and only of what was committed", a
   await prepareDatabase(test.database);
   const outbox = outboxOf(test.database);
   const bytes = { topic: "b", key: null, order: null, value: Uint8Array.of(0, 255, 7) };
-  await test.database.transaction((tx) => outbox.append(tx, [message("🦔"), bytes], true));
+  await test.database.transaction((tx) => outbox.append(tx, [message("🦔"), bytes]));
   await assert.rejects(test.database.transaction(async (tx) => {
-    await outbox.append(tx, [message("rolled back")], true);
+    await outbox.append(tx, [message("rolled back")]);
     throw new Error("no");
   }));
   const [first, second, ...more] = await relayed(outbox);
@@ -58,7 +61,7 @@ Deno.test("messages come out as they went in, and only of what was committed", a
     value: [0, 255, 7],
   });
   assert.deepEqual(more, []);
-  assert.deepEqual(await outbox.backlog(), { rows: 0, oldestSeconds: 0 });
+  assert.equal(await rowsLeft(test.database), 0);
 });
 
 Deno.test("what another transaction says of the same person is relayed after what the first said", async () => {
@@ -85,7 +88,7 @@ Deno.test("what another transaction says of the same person is relayed after wha
           [id],
         );
         const outbox = outboxes[index % 2] as KafkaOutbox;
-        await outbox.append(tx, [message(`${id}:${row?.n}`)], true);
+        await outbox.append(tx, [message(`${id}:${row?.n}`)]);
       })),
   );
   isDone = true;
@@ -99,30 +102,35 @@ Deno.test("what another transaction says of the same person is relayed after wha
   }
 });
 
-Deno.test("what a dead server had not sent is sent by another, and what a living one sends is not", async () => {
+Deno.test("a relay takes no more than it is allowed, and the rows of the version before as well", async () => {
   await using test = await createTestDatabase();
   await prepareDatabase(test.database);
   const { database } = test;
-  const [living, dead] = [randomUUID(), randomUUID()];
-  const presence = new ServerPresence(database, { id: living, ttlMs: 60_000 });
-  await presence.start();
-  const outbox = outboxOf(database, living);
-  const own = await database.transaction((tx) => outbox.append(tx, [message("own")], false));
-  await database.transaction((tx) =>
-    outboxOf(database, dead).append(tx, [message("left behind")], false)
+  const outbox = outboxOf(database);
+  for (const text of ["one", "two", "three"]) {
+    await database.transaction((tx) => outbox.append(tx, [message(text)]));
+  }
+  await database.query(
+    "UPDATE paddock.kafka_outbox SET server_id = $1, is_ordered = false WHERE id = 2",
+    [randomUUID()],
   );
-  assert.deepEqual(textsOf(await relayed(outbox)), ["left behind"]);
-  assert.equal((await outbox.backlog()).rows, 1);
-  await outbox.forget([own as string], []);
-  assert.equal((await outbox.backlog()).rows, 0);
-  await presence.stop();
+  const sent: string[][] = [];
+  const relay = (rows: number, bytes: number) =>
+    outbox.relay((messages) => {
+      sent.push(textsOf(messages));
+      return Promise.resolve([]);
+    }, { rows, bytes });
+  assert.equal(await relay(2, 1e7), 2);
+  assert.equal(await relay(2, 1), 1);
+  assert.equal(await relay(2, 1), 0);
+  assert.deepEqual(sent, [["one", "two"], ["three"]]);
 });
 
 Deno.test("a relay that fails leaves everything, and two do not relay at once", async () => {
   await using test = await createTestDatabase();
   await prepareDatabase(test.database);
   const [one, other] = [outboxOf(test.database), outboxOf(test.database)];
-  await test.database.transaction((tx) => one.append(tx, [message("x")], true));
+  await test.database.transaction((tx) => one.append(tx, [message("x")]));
   await assert.rejects(one.relay(() => Promise.reject(new Error("Kafka is away")), LIMIT));
   const sending = Promise.withResolvers<readonly DeadLetter[]>();
   const begun = Promise.withResolvers<void>();
@@ -146,7 +154,7 @@ Deno.test("a message that Kafka refused is a dead letter", async () => {
     order: null,
     value: Buffer.from(JSON.stringify({ id: "p", team_id: 7, properties: "{}" })),
   };
-  await test.database.transaction((tx) => outbox.append(tx, [refused], true));
+  await test.database.transaction((tx) => outbox.append(tx, [refused]));
   await outbox.relay(
     (messages) => Promise.resolve(messages.map((each) => refusedMessageLetter(each, "too big"))),
     LIMIT,
@@ -160,5 +168,5 @@ Deno.test("a message that Kafka refused is a dead letter", async () => {
     source: "kafka:clickhouse_person",
     payload: '{"id":"p","team_id":7,"properties":"{}"}',
   });
-  assert.equal((await outbox.backlog()).rows, 0);
+  assert.equal(await rowsLeft(test.database), 0);
 });
