@@ -46,7 +46,7 @@ async function met(fenced: TestFence, teamId: number): Promise<[unknown, unknown
   return [properties?.by, properties?.seen];
 }
 
-Deno.test("a config that is changed leaves those beside it their process and their global [3.global]", async () => {
+Deno.test("a config that is changed leaves those beside it their process and their global [5.meta]", async () => {
   await using fenced = fence([], OPTIONS);
   fenced.hosts.apply([shared(config(1, 1), config(2, 1), config(3, 1))]);
   for (const team of [1, 2, 3]) assert.deepEqual(await met(fenced, team), [`${team}.1`, 1]);
