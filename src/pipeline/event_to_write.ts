@@ -36,7 +36,11 @@ export class EventToWrite implements WriteItem {
   }
 }
 
-function refused({ source, inFlight, observer }: Origin, index: number, error: unknown): DeadLetter {
+function refused(
+  { source, inFlight, observer }: Origin,
+  index: number,
+  error: unknown,
+): DeadLetter {
   observer.deadLettered(source, "PDK_ROW_REFUSED");
   const letter = deadLetterOf(source, itemAt(inFlight, index), error);
   return { ...letter, step: "write", code: "PDK_ROW_REFUSED" };

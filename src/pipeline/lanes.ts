@@ -170,7 +170,10 @@ export class Lanes {
   #window(lane: Lane): number {
     if (this.#parking === null) return Infinity;
     if (!lane.isSlow) {
-      return Math.max(FRAME_EVENTS, this.#maxEvents / (performance.now() < this.#companyUntil ? 4 : 2));
+      return Math.max(
+        FRAME_EVENTS,
+        this.#maxEvents / (performance.now() < this.#companyUntil ? 4 : 2),
+      );
     }
     // All slow lanes together leave half of the room to the others.
     return Math.max(1, Math.min(SLOW_EVENTS, Math.floor(this.#maxEvents / 2 / this.#slowLanes)));

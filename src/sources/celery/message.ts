@@ -123,7 +123,8 @@ function jobOf(task: Task): Extract<ReceivedItem, { kind: "job" }>["job"] {
 
 function argumentsOf(
   task: Pick<Task, "args" | "kwargs">,
-  names: readonly string[]): unknown[] {
+  names: readonly string[],
+): unknown[] {
   return names.map((name, index) => task.args[index] ?? task.kwargs[name]);
 }
 
