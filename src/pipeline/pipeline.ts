@@ -11,9 +11,9 @@ import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
-import { InFlightBatch } from "./in_flight.ts";
+import { ageMs, InFlightBatch } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
-import { Lanes } from "./lanes.ts";
+import { type LaneLoad, Lanes } from "./lanes.ts";
 import { Parking, type ParkingPlace } from "./parking.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
@@ -152,7 +152,8 @@ export class Pipeline {
       batch,
       (bytes) => this.#finished(bytes),
       (finished) => {
-        this.#observer.batchDone(source, items.length, performance.now() - began);
+        const own = items.filter((item) => item.kind === "event" && isOwn({ raw: item.event })).length;
+        this.#observer.batchDone(source, items.length, performance.now() - began, own);
         trace.end();
         this.#acknowledge(finished);
       },
@@ -188,8 +189,10 @@ export class Pipeline {
     if (jobs.length > 0) this.#enqueue(source, inFlight, jobs);
     const teams = await this.#teams([...byTeam.keys()]);
     if (teams === null) return;
-    for (const [teamId, events] of byTeam) {
-      this.#send(source, inFlight, teamId, teams.get(teamId), events);
+    for (const [teamId, all] of byTeam) {
+      for (const events of [all.filter((each) => !isOwn(each)), all.filter(isOwn)]) {
+        if (events.length > 0) this.#send(source, inFlight, teamId, teams.get(teamId), events);
+      }
     }
   }
 
@@ -241,7 +244,7 @@ export class Pipeline {
     const place = here();
     const { tap } = this.#parts;
     if (tap?.isOpen) tap.pass({ name: "received" }, teamId, events.map(({ event }) => event));
-    this.lanes.enter({
+    const load: LaneLoad = {
       teamId,
       events: events.map(({ event }) => event),
       raw: events.map(({ raw }) => raw),
@@ -265,7 +268,9 @@ export class Pipeline {
         this.counters.parked += count;
         for (const { index } of events.slice(offset, offset + count)) inFlight.finish(index);
       },
-    }, inFlight.batch.wasParked === true);
+    };
+    if (events.every(isOwn)) load.next(load.events.map((event) => ({ event, marks: null })), 0);
+    else this.lanes.enter(load, inFlight.batch.wasParked === true);
   }
 
   #writeItem(
@@ -286,7 +291,7 @@ export class Pipeline {
         claim: decoded.claim,
         team,
         marks,
-        deferredTo: deliveries.deferredTo(event.team_id),
+        deferredTo: isOwn(decoded) ? [] : deliveries.deferredTo(event.team_id),
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
@@ -298,7 +303,8 @@ export class Pipeline {
           code: "PDK_ROW_REFUSED" as const,
         };
       };
-      const outgoing = deliveries.isWanted(event.team_id, prepared.name)
+      const isWanted = !isOwn(decoded) && deliveries.isWanted(event.team_id, prepared.name);
+      const outgoing = isWanted
         ? { outgoing: outgoingEvent(event, prepared.name) }
         : {};
       return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };
@@ -387,9 +393,7 @@ export class Pipeline {
   }
 }
 
-/** How long ago the first event of a batch was received; 0 where that is not known. */
-function ageMs(items: readonly ReceivedItem[]): number {
-  const [first] = items;
-  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
-  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
+/** Whether no plugin is told of it. */
+function isOwn({ raw }: Pick<Decoded, "raw">): boolean {
+  return raw.isOwn === true;
 }
