@@ -22,13 +22,18 @@ export function toBytes(text: string): Uint8Array {
   return encode(text);
 }
 
+/** Bytes as the text that they are. */
+export function toText(bytes: Uint8Array): string {
+  return decode(bytes);
+}
+
 /** A JSON payload as a value. */
 export function fromBytes(bytes: Uint8Array): unknown {
   return parse(decode(bytes));
 }
 
 /** So much is sent at once; less waits for the end of the turn, together with what else comes. */
-const SEND_AT_ONCE_BYTES = 64 * 1024;
+const SEND_AT_ONCE_BYTES = 16 * 1024;
 
 let gathered: Uint8Array<ArrayBuffer>[] = [];
 let gatheredBytes = 0;

@@ -8,11 +8,11 @@ import {
   decodeFrame,
   encodeFrame,
   encodeResults,
-  FrameReader,
   FrameType,
   type LoadReport,
   type LoadRequest,
 } from "./frames.ts";
+import { ArrivingTexts } from "./arriving_texts.ts";
 import { EgressDoor } from "./egress.ts";
 import { harden } from "./harden.ts";
 import { createNodeFetch, extendResponses } from "./node_fetch.ts";
@@ -36,6 +36,8 @@ const door = new EgressDoor();
 const nodeFetch = createNodeFetch(door.fetch);
 const maps = new Map<string, SourceMap>();
 const libraries = new Libraries();
+/** The events that came last. Their parts come one behind the other, and of no others in between. */
+let arriving = new ArrivingTexts({ total: 0, texts: [] });
 let network: NetworkAccess | null = null;
 let log = new LogChannel(1, 1_000);
 
@@ -127,8 +129,10 @@ function handle(bytes: Uint8Array): void {
     case FrameType.Library:
       return libraries.put(payload);
     case FrameType.Events: {
-      const { configId, texts } = decodeEvents(payload);
-      instances.get(configId)?.process(texts, (results) => {
+      const part = decodeEvents(payload);
+      if (part.first > 0) return arriving.add(part.texts);
+      arriving = new ArrivingTexts(part);
+      instances.get(part.configId)?.process(arriving, (results) => {
         log.send();
         sendFrame(encodeResults(id, results));
       });
@@ -152,7 +156,6 @@ function handle(bytes: Uint8Array): void {
   }
 }
 
-const reader = new FrameReader();
 const isTrusted = getterOf(Event.prototype, "isTrusted") as (event: Event) => boolean;
 const stop = Function.prototype.call.bind(Event.prototype.stopImmediatePropagation) as (
   event: Event,
@@ -177,8 +180,7 @@ export function startWorker(access: NetworkAccess | null): void {
   globalThis.addEventListener("message", (message) => {
     if (!isTrusted(message)) return;
     stop(message);
-    const frames = reader.push((message as MessageEvent<Uint8Array>).data);
-    for (let i = 0; i < frames.length; i++) handle(frames[i] as Uint8Array);
+    handle((message as MessageEvent<Uint8Array>).data);
   }, { capture: true });
   // To the host's isolate, which hands nothing on before; the last word that goes there.
   globalThis.postMessage(null);

@@ -192,6 +192,7 @@ async function start(
     jobs,
     presence,
     notifications,
+    cohorts: kafka?.cohorts ?? null,
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);

@@ -316,6 +316,16 @@ Deno.test("what is granted has bounds: requests, time and volume", async (t) => 
     return new Response("late");
   });
   await using wide = countingServer(() => new Response(new Uint8Array(700_000)));
+  await using dripping = countingServer(() => {
+    const drop = new Uint8Array(1);
+    const drops = new ReadableStream({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        controller.enqueue(drop);
+      },
+    });
+    return new Response(drops);
+  });
   const attacks: Attack[] = [
     {
       name: "many requests at once",
@@ -330,6 +340,17 @@ Deno.test("what is granted has bounds: requests, time and volume", async (t) => 
       code: fetched(`http://127.0.0.1:${slow.port}/`),
       grants: [`127.0.0.1:${slow.port}`],
       expect: /^threw .*(timed out|aborted)/i,
+    },
+    {
+      name: "an answer without end, after all timers were cleared",
+      code: `const asked = fetch("http://127.0.0.1:${dripping.port}/");
+        for (let id = 0; id < 10_000; id++) clearTimeout(id);
+        const reader = (await asked).body.getReader();
+        const began = Date.now();
+        while (Date.now() - began < 7_000) if ((await reader.read()).done) return "ended";
+        return "without end"`,
+      grants: [`127.0.0.1:${dripping.port}`],
+      expect: /^(threw |returned ended)/,
     },
     {
       name: "more than a minute's volume",
@@ -364,5 +385,9 @@ Deno.test("what is granted has bounds: requests, time and volume", async (t) => 
   assert.match(
     logOf("more than a minute's volume"),
     new RegExp(`${refused}: over 5\\d+ bytes a minute.* bound is PLUGIN_TRAFFIC_MB_PER_MINUTE`),
+  );
+  assert.match(
+    logOf("an answer without end, after all timers were cleared"),
+    /refused to reach 127\.0\.0\.1:\d+: a request took over 1 s.* bound is PLUGIN_REQUEST_SECONDS/,
   );
 });
