@@ -152,7 +152,8 @@ export class Pipeline {
       batch,
       (bytes) => this.#finished(bytes),
       (finished) => {
-        const own = items.filter((item) => item.kind === "event" && isOwn({ raw: item.event })).length;
+        const own =
+          items.filter((item) => item.kind === "event" && isOwn({ raw: item.event })).length;
         this.#observer.batchDone(source, items.length, performance.now() - began, own);
         trace.end();
         this.#acknowledge(finished);
@@ -304,9 +305,7 @@ export class Pipeline {
         };
       };
       const isWanted = !isOwn(decoded) && deliveries.isWanted(event.team_id, prepared.name);
-      const outgoing = isWanted
-        ? { outgoing: outgoingEvent(event, prepared.name) }
-        : {};
+      const outgoing = isWanted ? { outgoing: outgoingEvent(event, prepared.name) } : {};
       return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };
     } catch (error) {
       return this.#letter(source, decoded.item, error, done);

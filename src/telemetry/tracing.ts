@@ -4,7 +4,14 @@
  * writes that made it durable; what plugins do later or by themselves are traces of their own. Never a
  * span per event.
  */
-import { type Attributes, type Context, context, ROOT_CONTEXT, type Span, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Context,
+  context,
+  ROOT_CONTEXT,
+  type Span,
+  trace,
+} from "@opentelemetry/api";
 
 const TRACER = "paddock";
 /** Of one span: a write may be for many batches. */
