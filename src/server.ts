@@ -216,7 +216,7 @@ async function start(
     },
   );
 
-  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
+  captureInternalMetrics(config, telemetry, { inbox: postgresInbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,

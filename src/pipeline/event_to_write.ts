@@ -12,6 +12,8 @@ export interface Origin {
   readonly inFlight: InFlightBatch;
   readonly place: TracePlace;
   readonly observer: Observer;
+  /** The server's own, which no plugin is told of. */
+  readonly ofServer: boolean;
 }
 
 /**

@@ -42,3 +42,15 @@ export class InFlightBatch {
 export function itemAt({ batch }: InFlightBatch, index: number): ReceivedItem {
   return batch.items[index] as ReceivedItem;
 }
+
+/** How long ago the first event of a batch was received; 0 where that is not known. */
+export function ageMs(items: readonly ReceivedItem[]): number {
+  const [first] = items;
+  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
+  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
+}
+
+/** Whether no plugin is told of it. */
+export function isOwn(item: ReceivedItem): boolean {
+  return item.kind === "event" && item.event.isOwn === true;
+}

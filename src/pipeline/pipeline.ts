@@ -12,7 +12,7 @@ import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
 import { EventToWrite, type Origin } from "./event_to_write.ts";
-import { InFlightBatch, itemAt } from "./in_flight.ts";
+import { ageMs, InFlightBatch, isOwn, itemAt } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
 import { type LaneLoad, Lanes } from "./lanes.ts";
 import { Parking, type ParkingPlace } from "./parking.ts";
@@ -153,7 +153,8 @@ export class Pipeline {
       batch,
       (bytes) => this.#finished(bytes),
       (finished) => {
-        this.#observer.batchDone(source, items.length, performance.now() - began);
+        const own = items.filter(isOwn).length;
+        this.#observer.batchDone(source, items.length, performance.now() - began, own);
         trace.end();
         this.#acknowledge(finished);
       },
@@ -190,7 +191,12 @@ export class Pipeline {
     const teams = await this.#teams([...byTeam.keys()]);
     if (teams === null) return;
     for (const [teamId, events] of byTeam) {
-      this.#send(source, inFlight, teamId, teams.get(teamId), events);
+      for (const ofServer of [false, true]) {
+        const some = events.filter(({ index }) => isOwn(itemAt(inFlight, index)) === ofServer);
+        if (some.length > 0) {
+          this.#send(source, inFlight, teamId, teams.get(teamId), some, ofServer);
+        }
+      }
     }
   }
 
@@ -229,6 +235,7 @@ export class Pipeline {
     teamId: number,
     team: TeamRules | undefined,
     events: readonly Decoded[],
+    ofServer: boolean,
   ): void {
     if (team === undefined) {
       const error = new PaddockError("PDK_TEAM_UNKNOWN", `there is no team ${teamId}`);
@@ -239,7 +246,7 @@ export class Pipeline {
       );
       return;
     }
-    const origin = { source, inFlight, place: here(), observer: this.#observer };
+    const origin = { source, inFlight, place: here(), observer: this.#observer, ofServer };
     const { tap } = this.#parts;
     if (tap?.isOpen) tap.pass({ name: "received" }, teamId, events.map(({ event }) => event));
     // What follows is remembered while the events wait: their places, not what is in them.
@@ -267,8 +274,9 @@ export class Pipeline {
         for (const { index } of places.slice(offset, offset + count)) inFlight.finish(index);
       },
     };
-    const wasParked = inFlight.batch.wasParked === true;
-    this.lanes.enter(load, events.map(({ event }) => event), wasParked);
+    const entering = events.map(({ event }) => event);
+    if (ofServer) load.next(entering.map((event) => ({ event, marks: null })), 0);
+    else this.lanes.enter(load, entering, inFlight.batch.wasParked === true);
   }
 
   #writeItem(
@@ -278,7 +286,7 @@ export class Pipeline {
     { event, marks }: Transformed,
     team: TeamRules,
   ): WriteItem | null {
-    const { source, inFlight } = origin;
+    const { source, inFlight, ofServer } = origin;
     if (event === null) {
       this.counters.dropped++;
       inFlight.finish(index);
@@ -290,13 +298,12 @@ export class Pipeline {
         claim,
         team,
         marks,
-        deferredTo: deliveries.deferredTo(event.team_id),
+        deferredTo: ofServer ? [] : deliveries.deferredTo(event.team_id),
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
-      const outgoing = deliveries.isWanted(event.team_id, prepared.name)
-        ? { outgoing: outgoingEvent(event, prepared.name) }
-        : {};
+      const isWanted = !ofServer && deliveries.isWanted(event.team_id, prepared.name);
+      const outgoing = isWanted ? { outgoing: outgoingEvent(event, prepared.name) } : {};
       return new EventToWrite({ ...prepared, ...outgoing }, origin, index);
     } catch (error) {
       return this.#letter(source, itemAt(inFlight, index), error, () => inFlight.finish(index));
@@ -388,11 +395,4 @@ function rawEvents(inFlight: InFlightBatch, places: readonly Place[]): RawEvent[
     const item = itemAt(inFlight, index);
     return item.kind === "event" ? [item.event] : [];
   });
-}
-
-/** How long ago the first event of a batch was received; 0 where that is not known. */
-function ageMs(items: readonly ReceivedItem[]): number {
-  const [first] = items;
-  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
-  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
 }
