@@ -192,6 +192,7 @@ async function start(
     jobs,
     presence,
     notifications,
+    cohorts: kafka?.cohorts ?? null,
     hurry: hurry.signal,
   }, started);
   const teams = new Teams(database);
@@ -215,7 +216,7 @@ async function start(
     },
   );
 
-  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
+  captureInternalMetrics(config, telemetry, { inbox: postgresInbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,

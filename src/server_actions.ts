@@ -18,7 +18,7 @@ import type { StopStack } from "./stop_stack.ts";
 import type { Storage } from "./storage.ts";
 import { ActionMatches } from "./stores/postgres/action_matches.ts";
 import { Actions } from "./stores/postgres/actions.ts";
-import { ActionRows } from "./stores/postgres/events/action_rows.ts";
+import { ActionRows, type CohortsElsewhere } from "./stores/postgres/events/action_rows.ts";
 import { Hooks } from "./stores/postgres/hooks.ts";
 import type { ServerPresence } from "./stores/postgres/servers.ts";
 import type { PubSub } from "./stores/pubsub.ts";
@@ -45,6 +45,8 @@ export async function startActions(
     readonly presence: ServerPresence;
     /** Used where there is no Redis. */
     readonly notifications: PubSub;
+    /** Where ClickHouse has cohorts of its own. */
+    readonly cohorts: CohortsElsewhere | null;
     /** Ends the waiting for requests under way. */
     readonly hurry: AbortSignal;
   },
@@ -68,7 +70,8 @@ export async function startActions(
   }
   const hooks = new Hooks(database);
   const index = new HookIndex(() => hooks.hooked());
-  const rows = (onKept: () => void) => new ActionRows(new EventActions(catalog, index), onKept);
+  const rows = (onKept: () => void) =>
+    new ActionRows(new EventActions(catalog, index), onKept, parts.cohorts);
   if (parts.jobs === null) {
     log.warn("webhooks and REST hooks are told of nothing: JOB_QUEUES names no queue");
     return { intents: catalog, rows: rows(() => {}) };

@@ -10,6 +10,7 @@ import { KafkaSource } from "./sources/kafka/kafka_source.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
 import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { StaticCohorts } from "./stores/clickhouse/static_cohorts.ts";
 import { ClickHouseStoredEvents } from "./stores/clickhouse/stored_events.ts";
 import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
 import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
@@ -36,6 +37,8 @@ export interface KafkaParts {
   readonly output: EventOutput;
   /** Where events of before are. */
   readonly history: EventHistory;
+  /** Cohorts of uploaded lists. */
+  readonly cohorts: StaticCohorts;
   /** Sends lines of plugins' logs. */
   readonly forwardLog: (line: PluginLogLine) => void;
   /** Why nothing is stored in Kafka now, or null. */
@@ -121,6 +124,7 @@ export async function startKafka(
       send: sender(events),
       onOrdered: () => relay.notify(),
     }),
+    cohorts: new StaticCohorts(clickhouse),
     history: new ClickHouseStoredEvents(clickhouse),
     forwardLog: (line) => logs.post(pluginLogMessage(line)),
     get unavailable() {

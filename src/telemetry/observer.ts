@@ -48,8 +48,8 @@ export interface Observer {
   transacted(ms: number): void;
   /** A source gave a batch. @param ageMs of its oldest event, since it was received */
   batchTaken(source: string, events: number, ageMs: number): void;
-  /** All of a batch is durable. */
-  batchDone(source: string, events: number, ms: number): void;
+  /** All of a batch is durable. @param own of its events, those that the server captured of itself */
+  batchDone(source: string, events: number, ms: number, own: number): void;
   /** Plugins dropped events of a source. */
   dropped(source: string, events: number): void;
   /** An export was counted: `events_seen`, `retry_errors`, `undelivered_events`, … */
@@ -60,7 +60,7 @@ export interface Observer {
   /** A plugin's process ended that was not asked to. */
   pluginCrashed(plugin: { readonly pluginId: number; readonly plugin: string }): void;
   /** A plugin was refused a host. */
-  pluginRefused(plugin: { readonly pluginId: number }): void;
+  pluginRefused(plugin: { readonly pluginId: number; readonly plugin: string }): void;
   /** Addresses were looked up for plugins. */
   located(addresses: number, ms: number): void;
   /** Lines for plugins' logs. */

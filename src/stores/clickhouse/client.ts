@@ -34,6 +34,8 @@ export class ClickHouse {
       password,
       request_timeout: TIMEOUT_MS,
       application: "paddock",
+      // Long lists of values do not fit into an address.
+      use_multipart_params_auto: true,
       // What goes wrong is thrown, and said by whoever asked.
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
@@ -43,16 +45,19 @@ export class ClickHouse {
 
   /**
    * @param statement with `{name: Type}` where a value belongs; never built from values
+   * @param timeoutMs how long the answer may take
    * @throws PaddockError PDK_CLICKHOUSE_UNAVAILABLE, or PDK_CLICKHOUSE_REFUSED with its words
    */
   async query<Row>(
     statement: string,
     values: Readonly<Record<string, unknown>> = {},
+    timeoutMs = TIMEOUT_MS,
   ): Promise<Row[]> {
     return await answered(async () => {
       const result = await this.#client.query({
         query: statement,
         query_params: values,
+        abort_signal: AbortSignal.timeout(timeoutMs),
         format: "JSONEachRow",
       });
       return await result.json<Row>();
