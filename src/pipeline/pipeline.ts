@@ -101,7 +101,10 @@ export class Pipeline {
     this.#writers = Array.from(
       { length: options.writers },
       () =>
-        new Writer(this.#queue, parts.store, this.counters, { batchSize: options.writeBatchSize }),
+        new Writer(this.#queue, parts.store, this.counters, {
+          batchSize: options.writeBatchSize,
+          observer: this.#observer,
+        }),
     );
   }
 
@@ -293,6 +296,7 @@ export class Pipeline {
         team,
         marks,
         deferredTo: isOwn(decoded) ? [] : deliveries.deferredTo(event.team_id),
+        onIllegalId: (id) => this.#observer.illegalDistinctId(id),
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });

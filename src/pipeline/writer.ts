@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
+import type { Observer } from "../telemetry/observer.ts";
 import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
@@ -11,6 +12,7 @@ import { independentGroups, type WriteItem, type WriteQueue } from "./write_queu
 export interface WriterOptions {
   /** Items in one transaction at most. */
   readonly batchSize: number;
+  readonly observer: Observer;
 }
 
 /** How long a writer waits for more while others write. */
@@ -34,6 +36,7 @@ export class Writer {
   readonly #store: EventStore;
   readonly #counters: Counters;
   readonly #options: WriterOptions;
+  readonly #observer: Observer;
   readonly #stop = new AbortController();
   readonly #log = getLogger(["paddock", "writer"]);
   /** What waits for rows that somebody outside holds. */
@@ -45,6 +48,7 @@ export class Writer {
     this.#store = store;
     this.#counters = counters;
     this.#options = options;
+    this.#observer = options.observer;
   }
 
   start(): void {
@@ -116,6 +120,8 @@ export class Writer {
       try {
         const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const recordings = events.filter(({ recording }) => recording !== null).length;
+        if (events.length > 0) this.#observer.stored(events.length, recordings, performance.now() - began);
         if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;
