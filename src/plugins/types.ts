@@ -55,6 +55,10 @@ export interface PluginSpec {
   readonly capabilities?: PluginCapabilities;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
+  /** Changes when the code does. */
+  readonly codeVersion?: string;
+  /** A server before this one had it set up. */
+  readonly hasWorked?: boolean;
 }
 
 /** One line of a plugin's log (`posthog_pluginlogentry`). */

@@ -33,6 +33,7 @@ import {
 } from "./host_reports.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
+import { LeavingConfigs } from "./leaving_configs.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
@@ -57,6 +58,7 @@ export class PluginHost {
   readonly #site: SiteRelay;
   readonly #calls: CallRelay;
   readonly #egress: HostEgress;
+  readonly #leaving: LeavingConfigs;
   #process: HostProcess | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
@@ -87,6 +89,14 @@ export class PluginHost {
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
     this.#calls = new CallRelay(parts.api, this.#configs);
     this.#egress = new HostEgress(parts.egress, spec, options.egress);
+    this.#leaving = new LeavingConfigs({
+      jobs: this.#jobs,
+      later: (ms, run) => this.#later(ms, run),
+      gone: (configId, isTornDown) => {
+        this.#configs.delete(configId);
+        if (isTornDown) messages.systemFor(configId, "INFO", "Plugin unloaded");
+      },
+    });
     this.#setups = new ConfigSetups(spec, {
       messages,
       reports: parts.reports,
@@ -187,13 +197,21 @@ export class PluginHost {
 
   /** Whether a config was ever set up, and the plugin is not known to be broken since. */
   hasServed(configId: number): boolean {
-    return this.#setups.attempts.hasServed(configId) && this.#loadError === null &&
+    const wasSetUp = this.spec.hasWorked === true || this.#setups.attempts.hasServed(configId);
+    return wasSetUp && this.#loadError === null &&
       this.#parts.breaker.state(performance.now()) !== "disabled";
   }
 
   /** Takes a config's power away at once, though its code may run on until the process ends. */
   remove(configId: number): void {
     this.#configs.delete(configId);
+  }
+
+  /** Another process serves the config: finishes what it has begun of it and tears it down. */
+  leave(configId: number): void {
+    this.#leaving.add(configId);
+    if (this.#process === null) this.#leaving.processEnded();
+    else this.#sendOff();
   }
 
   /** Closes the way to every host at once. */
@@ -283,6 +301,7 @@ export class PluginHost {
     if (this.#process === process) this.#process = null;
     this.#isLoaded = false;
     this.#jobs.unsend();
+    this.#leaving.processEnded();
     this.#started();
     process.kill("it was unloaded");
     await process.gone();
@@ -388,7 +407,10 @@ export class PluginHost {
           return;
         case FrameType.TornDown:
           // Behind the results that wait for what the plugin asked for.
-          return this.#afterCalls(process, () => this.#tornDown?.());
+          return this.#afterCalls(process, () => {
+            if (id === 0) this.#tornDown?.();
+            else this.#leaving.tornDown(id);
+          });
       }
     } catch (error) {
       process.kill(`it broke the protocol: ${errorMessage(error)}`);
@@ -418,6 +440,7 @@ export class PluginHost {
       this.#crashes = 0;
       if (this.#setups.attempts.isSettled(job.configId)) this.#watch.finished(job);
       this.#runs.finished(job);
+      this.#sendOff();
     }
     this.#noteBusy();
     this.#pump();
@@ -472,6 +495,7 @@ export class PluginHost {
     for (const { id, pluginId } of this.spec.configs) {
       this.#parts.reports.loaded(id, pluginId, this.#exports, metrics);
     }
+    this.#sendOff();
     this.#pump();
   }
 
@@ -481,12 +505,18 @@ export class PluginHost {
     if (!this.#setups.attempts.isSettled(configId)) this.#process?.noteProgress();
     this.#runs.setUp(report);
     this.#setups.ended(report);
+    if (this.isReady && !this.hasFailed) this.#parts.worked?.(this.spec);
     this.#noteBusy();
     this.#parts.settled?.();
   }
 
+  #sendOff(): void {
+    this.#leaving.advance(this.#isLoaded ? (frame) => this.#process?.send(frame) : null);
+  }
+
   /** A new process calls it by itself. */
   #setUpAgain(configId: number): void {
+    if (!this.#configs.has(configId)) return;
     const payload = encoder.encode(JSON.stringify({ configId }));
     if (!this.#isLoaded) return;
     this.#runs.setsUpAgain(configId);
@@ -505,6 +535,7 @@ export class PluginHost {
     this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     this.#jobs.crashed(reason);
+    this.#leaving.processEnded();
     const state = this.#watch.crashed(reason);
     if (state === "paused" || state === "disabled") {
       const refusal = `the plugin is ${state}: ${reason}`;
