@@ -191,7 +191,7 @@ export class PluginRegistry {
   }
 
   /** Keeps the code of a plugin that was set up, unless it is kept already. Never rejects. */
-  async worked({ id, codeVersion }: PluginSpec): Promise<void> {
+  async worked({ id, name, codeVersion }: PluginSpec): Promise<void> {
     const { working } = this.#parts;
     const loaded = this.#known.get(id)?.loaded;
     if (working === undefined || codeVersion === undefined || !loaded?.source) return;
@@ -201,7 +201,8 @@ export class PluginRegistry {
       await working.keep(id, codeVersion, loaded.source);
     } catch (error) {
       this.#kept?.delete(id);
-      this.#log.with({ plugin: id }).warn`a plugin's code was not kept: ${errorMessage(error)}`;
+      this.#log.with({ plugin: name, plugin_id: id })
+        .warn`the code of plugin ${name} was not kept: ${errorMessage(error)}`;
     }
   }
 
@@ -341,7 +342,9 @@ export class PluginRegistry {
       return { version, source, sourceVersion: version, failure: null };
     } catch (error) {
       const failure = errorMessage(error);
-      if (known?.failure !== failure) this.#log.warn`${failure}`;
+      if (known?.failure !== failure) {
+        this.#log.with({ plugin: row.name, plugin_id: row.id }).warn`${failure}`;
+      }
       const { source = null, sourceVersion = "" } = known ?? {};
       return { version, source, sourceVersion, failure };
     }
