@@ -1,6 +1,7 @@
 /** From rows to plugins that can run. */
 import { hash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
+import { aboutPlugin } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
@@ -125,7 +126,7 @@ export class PluginRegistry {
       if (loaded.failure !== null) this.#fail(row, loaded, loaded.failure);
       if (loaded.source === null) continue;
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
-      this.#remindOfGrants(row, loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
+      this.#remindOfGrants(row, plugin.row.name ?? "", loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
       const config: PluginConfig = {
         id: row.id,
         teamId: row.teamId,
@@ -201,7 +202,7 @@ export class PluginRegistry {
       await working.keep(id, codeVersion, loaded.source);
     } catch (error) {
       this.#kept?.delete(id);
-      this.#log.with({ plugin: name, plugin_id: id })
+      aboutPlugin(this.#log, { plugin: name, pluginId: id })
         .warn`the code of plugin ${name} was not kept: ${errorMessage(error)}`;
     }
   }
@@ -247,6 +248,7 @@ export class PluginRegistry {
   /** What a plugin asks for and does not get is the likely reason of errors to come. */
   #remindOfGrants(
     config: ConfigRow,
+    name: string,
     requested: readonly string[],
     granted: readonly string[],
     reach: readonly string[],
@@ -257,8 +259,9 @@ export class PluginRegistry {
     const message = `Plugin asks to reach ${closed.join(", ")} and may not. ` +
       `To allow it: paddock plugins grant ${config.pluginId} ${hosts}`;
     if (!this.#say(config, message, "WARN")) return;
-    const { pluginId: plugin, id, teamId: team } = config;
-    this.#log.with({ plugin, config: id, team }).warn`plugin ${plugin}: ${message}`;
+    const { pluginId, id, teamId } = config;
+    aboutPlugin(this.#log, { plugin: name, pluginId, configId: id, teamId })
+      .warn`plugin ${name}: ${message}`;
   }
 
   /** A config without a team is a mistake of whoever wrote it: it could not see any event. */
@@ -343,7 +346,7 @@ export class PluginRegistry {
     } catch (error) {
       const failure = errorMessage(error);
       if (known?.failure !== failure) {
-        this.#log.with({ plugin: row.name, plugin_id: row.id }).warn`${failure}`;
+        aboutPlugin(this.#log, { plugin: row.name ?? "", pluginId: row.id }).warn`${failure}`;
       }
       const { source = null, sourceVersion = "" } = known ?? {};
       return { version, source, sourceVersion, failure };
