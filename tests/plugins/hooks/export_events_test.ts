@@ -125,7 +125,7 @@ Deno.test("500s, timeouts and resets: every event arrives in the end [5.export-e
  * How long the host is dead. The first wait is so much of it as 6 s are of an hour, so that batches
  * are tried as often as within an hour; `PADDOCK_DEAD_HOST_SECONDS=3600` is the hour itself.
  */
-const deadSeconds = Number(Deno.env.get("PADDOCK_DEAD_HOST_SECONDS") ?? 5);
+const deadSeconds = Number(Deno.env.get("PADDOCK_DEAD_HOST_SECONDS") ?? 3);
 const TRIES_IN_AN_HOUR = 9;
 
 /** Of this process and of a plugin's. */
