@@ -178,17 +178,19 @@ Deno.test("a host that is dead for an hour holds nothing up, costs bounded memor
       return isOver && jobs > 0 && tries >= TRIES_IN_AN_HOUR;
     },
     () => server.logText().slice(-5_000),
-    deadSeconds * 3_000 + 120_000,
+    deadSeconds * 3_000 + 300_000,
   );
   // Nothing of it is in memory: a batch is there while it is tried.
   assert.ok(most < 150, `${most} MB more than when it began`);
   assert.equal(server.hosts.hosts[0]?.pid, pid, "the plugin's process lived on");
   assert.equal((await server.jobs?.counts())?.dead, 0);
   await using endpoint = await startEndpoint(port);
+  // The last of the waits is as long as the host was dead; that they come by themselves is seen.
+  await test.database.query("UPDATE paddock_jobs._private_jobs SET run_at = now()");
   await eventually(
     () => endpoint.numbers().size === 10_000,
     () => server.logText().slice(-5_000),
-    deadSeconds * 3_000 + 120_000,
+    deadSeconds * 3_000 + 300_000,
   );
 });
 
