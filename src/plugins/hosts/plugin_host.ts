@@ -65,8 +65,8 @@ export class PluginHost {
   #started: () => void = () => {};
   #isLoaded = false;
   #loadError: PluginError | null = null;
-  /** Null until the code was loaded once. */
-  #exports: PluginCapabilities | null = null;
+  /** Null until the code was loaded once, by whomever. */
+  #exports: PluginCapabilities | null;
   readonly #hooks = new HookCalls();
   #crashes = 0;
   #respawnAt = 0;
@@ -76,6 +76,7 @@ export class PluginHost {
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
+    this.#exports = spec.exports ?? null;
     this.#options = options;
     this.#parts = parts;
     const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
@@ -290,8 +291,12 @@ export class PluginHost {
     if (this.#isLoaded) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#tornDown = resolve;
+      const began = performance.now();
       process.send(encodeFrame(FrameType.Teardown, 0));
-      await Promise.race([promise, process.gone(), this.#wait(patienceMs)]);
+      let isInTime = false;
+      const done = promise.then(() => isInTime = true);
+      await Promise.race([done, process.gone(), this.#wait(patienceMs)]);
+      this.#runs.tornDown(began, isInTime);
       this.#messages.system("INFO", "Plugin unloaded");
     }
     if (this.#process === process) this.#process = null;
@@ -485,6 +490,7 @@ export class PluginHost {
       return;
     }
     this.#isLoaded = true;
+    this.#runs.loaded();
     const { methods, scheduledTasks, jobs, metrics } = report;
     this.#exports = { methods, scheduled_tasks: scheduledTasks, jobs };
     for (const { id, pluginId } of this.spec.configs) {
@@ -498,8 +504,11 @@ export class PluginHost {
     const { configId } = report;
     if (!this.#configs.has(configId)) return;
     if (!this.#setups.attempts.isSettled(configId)) this.#process?.noteProgress();
+    this.#runs.setUp(report);
     this.#setups.ended(report);
-    if (this.isReady && !this.hasFailed) this.#parts.worked?.(this.spec);
+    if (this.isReady && !this.hasFailed && this.#exports !== null) {
+      this.#parts.worked?.(this.spec, this.#exports);
+    }
     this.#noteBusy();
     this.#parts.settled?.();
   }
@@ -512,7 +521,9 @@ export class PluginHost {
   #setUpAgain(configId: number): void {
     if (!this.#configs.has(configId)) return;
     const payload = encoder.encode(JSON.stringify({ configId }));
-    if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
+    if (!this.#isLoaded) return;
+    this.#runs.setsUpAgain(configId);
+    this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
   }
 
   /** The process died under its work, or before it had any. */

@@ -139,12 +139,13 @@ export class PluginHosts {
 
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
   refused(refusal: EgressRefusal): void {
-    this.#parts.observer?.pluginRefused(refusal);
+    const { pluginId } = refusal;
+    const hosts = [...this.#hosts].filter(({ spec }) => spec.id === pluginId);
+    const plugin = hosts[0]?.spec.name ?? String(pluginId);
+    this.#parts.observer?.pluginRefused({ pluginId, plugin });
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
-    for (const host of this.#hosts) {
-      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal);
-    }
+    for (const host of hosts) host.sayRefused(target, refusal);
   }
 
   /** Tears every plugin down; those that take longer than `patienceMs` are killed. */
