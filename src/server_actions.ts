@@ -101,10 +101,16 @@ function startHookJobs(
     grants: hookGrants(config.HOOK_NET_GRANTS),
     timeoutMs: config.HOOK_TIMEOUT_SECONDS * 1000,
   });
-  const jobs = new HookJobs(client, hooks, {
-    attempts: config.HOOK_ATTEMPTS,
-    firstWaitSeconds: config.HOOK_RETRY_SECONDS,
-  }, config.HOOK_CONCURRENCY, observer);
+  const jobs = new HookJobs(
+    client,
+    hooks,
+    {
+      attempts: config.HOOK_ATTEMPTS,
+      firstWaitSeconds: config.HOOK_RETRY_SECONDS,
+    },
+    config.HOOK_CONCURRENCY,
+    observer,
+  );
   const tasks = { [HOOK_TASK]: (job: unknown, attempt: number) => jobs.run(job, attempt) };
   const runner = new JobRunner(database, tasks, presence, {
     takesMany: true,

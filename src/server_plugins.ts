@@ -144,7 +144,7 @@ export async function startPlugins(
     refusals,
     observer: deliveries.observer,
     tap: deliveries.tap,
-    worked: (spec) => void registry.worked(spec),
+    worked: (spec, exports) => void registry.worked(spec, exports),
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));

@@ -57,7 +57,10 @@ export function isOwn(item: ReceivedItem): boolean {
 }
 
 /** What stood at places of the batch, as it came. */
-export function rawEvents(inFlight: InFlightBatch, places: readonly { readonly index: number }[]): RawEvent[] {
+export function rawEvents(
+  inFlight: InFlightBatch,
+  places: readonly { readonly index: number }[],
+): RawEvent[] {
   return places.flatMap(({ index }) => {
     const item = itemAt(inFlight, index);
     return item.kind === "event" ? [item.event] : [];

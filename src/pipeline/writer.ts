@@ -128,7 +128,9 @@ export class Writer {
         const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
         const recordings = events.filter(({ recording }) => recording !== null).length;
-        if (events.length > 0) this.#observer.stored(events.length, recordings, performance.now() - began);
+        if (events.length > 0) {
+          this.#observer.stored(events.length, recordings, performance.now() - began);
+        }
         if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;

@@ -59,6 +59,8 @@ export interface PluginSpec {
   readonly codeVersion?: string;
   /** A server before this one had it set up. */
   readonly hasWorked?: boolean;
+  /** What this very code exports, where that is known from before: it need not run to tell. */
+  readonly exports?: PluginCapabilities;
 }
 
 /** One line of a plugin's log (`posthog_pluginlogentry`). */

@@ -255,7 +255,9 @@ export class Scheduler {
         return;
       } catch (error) {
         this.#log.with({ config: configId })
-          .warn`the end of ${task} of plugin config ${configId} was not recorded: ${errorMessage(error)}`;
+          .warn`the end of ${task} of plugin config ${configId} was not recorded: ${
+          errorMessage(error)
+        }`;
         await new Promise((resolve) => setTimeout(resolve, this.#options.lookMs));
       }
     }

@@ -36,6 +36,7 @@ async function restarting(source: string) {
     (await database.query<{ text: string }>(statement)).map(({ text }) => text).join("\n");
   return {
     database,
+    teamId,
     async restart() {
       assert.equal(await server.stop(), 0, server.output());
       server = await startServerProcess(env);
@@ -62,6 +63,12 @@ async function restarting(source: string) {
     },
     log: () => texts("SELECT message AS text FROM posthog_pluginlogentry ORDER BY id"),
     kept: () => texts("SELECT version AS text FROM paddock.plugin_working_version"),
+    loads: (plugin: string) =>
+      texts(
+        `SELECT count(*)::text AS text FROM posthog_pluginlogentry
+         JOIN posthog_plugin AS plugin ON plugin.id = plugin_id
+         WHERE message LIKE 'Plugin loaded%' AND plugin.name = '${plugin}'`,
+      ),
     errors: () => texts("SELECT coalesce(error->>'message', '') AS text FROM posthog_pluginconfig"),
     async [Symbol.asyncDispose]() {
       assert.equal(await server.stop(), 0, server.output());
@@ -99,4 +106,19 @@ Deno.test("after a restart the version that worked goes on where its successor i
   assert.equal(await test.errors(), "");
   await test.restart();
   assert.equal(await test.met(), "three");
+});
+
+Deno.test("a server that starts knows what a plugin exports without running it", async () => {
+  await using test = await restarting(marking("one"));
+  assert.equal(await test.met(), "one");
+  await eventually(async () => await test.kept() !== "");
+  assert.equal(await test.loads("Renewed"), "1");
+  // Of this one nothing is known: it is run, and whatever else would be is run before it.
+  const source = marking("two");
+  await installPlugin(test.database, { name: "Stranger", source, teamId: test.teamId });
+  await test.restart();
+  await eventually(async () => await test.loads("Stranger") === "1", 60_000);
+  assert.equal(await test.loads("Renewed"), "1");
+  assert.equal(await test.met(), "two");
+  await eventually(async () => await test.loads("Renewed") === "2", 60_000);
 });

@@ -38,7 +38,11 @@ export const choice = <const Choice extends string>(
   description: string,
 ): ChoiceSetting<Choice> => ({ type: "choice", group, default: value, choices, description });
 
-export const list = (group: string, value: readonly string[], description: string): ListSetting => ({
+export const list = (
+  group: string,
+  value: readonly string[],
+  description: string,
+): ListSetting => ({
   type: "list",
   group,
   default: value,

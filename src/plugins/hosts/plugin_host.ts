@@ -65,8 +65,8 @@ export class PluginHost {
   #started: () => void = () => {};
   #isLoaded = false;
   #loadError: PluginError | null = null;
-  /** Null until the code was loaded once. */
-  #exports: PluginCapabilities | null = null;
+  /** Null until the code was loaded once, by whomever. */
+  #exports: PluginCapabilities | null;
   readonly #hooks = new HookCalls();
   #crashes = 0;
   #respawnAt = 0;
@@ -76,6 +76,7 @@ export class PluginHost {
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
+    this.#exports = spec.exports ?? null;
     this.#options = options;
     this.#parts = parts;
     const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
@@ -505,7 +506,9 @@ export class PluginHost {
     if (!this.#setups.attempts.isSettled(configId)) this.#process?.noteProgress();
     this.#runs.setUp(report);
     this.#setups.ended(report);
-    if (this.isReady && !this.hasFailed) this.#parts.worked?.(this.spec);
+    if (this.isReady && !this.hasFailed && this.#exports !== null) {
+      this.#parts.worked?.(this.spec, this.#exports);
+    }
     this.#noteBusy();
     this.#parts.settled?.();
   }

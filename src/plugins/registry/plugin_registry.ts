@@ -22,7 +22,7 @@ import type {
   PluginReports,
   PluginSpec,
 } from "../types.ts";
-import type { WorkingVersions } from "./working_versions.ts";
+import type { KeptVersion, WorkingVersions } from "./working_versions.ts";
 import enabledConfigs from "./enabled_configs.sql" with { type: "text" };
 
 export interface PluginRegistryOptions {
@@ -97,7 +97,7 @@ export class PluginRegistry {
   #saying = new Set<string>();
   #teamless = "";
   /** What is kept of each plugin, as far as this server knows. */
-  #kept: Map<number, string> | null = null;
+  #kept: Map<number, KeptVersion> | null = null;
   /** Plugins whose version is another than the one that is kept, with that. */
   readonly #before = new Map<number, { readonly source: LoadedSource; readonly version: string }>();
 
@@ -126,7 +126,13 @@ export class PluginRegistry {
       if (loaded.failure !== null) this.#fail(row, loaded, loaded.failure);
       if (loaded.source === null) continue;
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
-      this.#remindOfGrants(row, plugin.row.name ?? "", loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
+      this.#remindOfGrants(
+        row,
+        plugin.row.name ?? "",
+        loaded.source.manifest.net,
+        granted.get(row.pluginId) ?? [],
+        reach,
+      );
       const config: PluginConfig = {
         id: row.id,
         teamId: row.teamId,
@@ -159,6 +165,7 @@ export class PluginRegistry {
           capabilities: plugin.capabilities,
           version: specVersion(loaded.sourceVersion, reach),
           codeVersion: loaded.sourceVersion,
+          ...this.#exportsOf(row.pluginId, loaded.sourceVersion),
         },
       });
     }
@@ -185,21 +192,32 @@ export class PluginRegistry {
         maxWorkers: manifest.workers,
         version,
         hasWorked: true,
+        ...this.#exportsOf(spec.id, codeVersion),
       }];
     });
     this.#before.clear();
     return before;
   }
 
+  /** What a version exports, where it was set up before. */
+  #exportsOf(id: number, version: string): Pick<PluginSpec, "exports"> {
+    const kept = this.#kept?.get(id);
+    return kept?.version === version && kept.exports !== null ? { exports: kept.exports } : {};
+  }
+
   /** Keeps the code of a plugin that was set up, unless it is kept already. Never rejects. */
-  async worked({ id, name, codeVersion }: PluginSpec): Promise<void> {
+  async worked(
+    { id, name, codeVersion }: PluginSpec,
+    exports: PluginCapabilities,
+  ): Promise<void> {
     const { working } = this.#parts;
     const loaded = this.#known.get(id)?.loaded;
     if (working === undefined || codeVersion === undefined || !loaded?.source) return;
-    if (loaded.sourceVersion !== codeVersion || this.#kept?.get(id) === codeVersion) return;
-    this.#kept?.set(id, codeVersion);
+    if (loaded.sourceVersion !== codeVersion || this.#exportsOf(id, codeVersion).exports) return;
+    const version = { version: codeVersion, exports };
+    this.#kept?.set(id, version);
     try {
-      await working.keep(id, codeVersion, loaded.source);
+      await working.keep(id, version, loaded.source);
     } catch (error) {
       this.#kept?.delete(id);
       aboutPlugin(this.#log, { plugin: name, pluginId: id })
@@ -321,7 +339,7 @@ export class PluginRegistry {
 
   /** At the start the version that worked is known from its table alone. */
   async #loadBefore(id: number, loaded: LoadedPlugin): Promise<LoadedPlugin> {
-    const version = this.#kept?.get(id);
+    const version = this.#kept?.get(id)?.version;
     if (version === undefined || version === loaded.sourceVersion) return loaded;
     const source = await this.#parts.working?.read(id) ?? null;
     if (source === null) return loaded;
