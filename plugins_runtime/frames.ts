@@ -243,7 +243,7 @@ export function decodeFrame(frame: Uint8Array): Frame {
 }
 
 /** Events to be worked on together come in parts of about so many bytes, the first before the last. */
-const PART_BYTES = 64 * 1024;
+const PART_BYTES = 32 * 1024;
 const PART_HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
 

@@ -28,7 +28,7 @@ const now = performance.now.bind(performance);
 const FLUSH_MS = 20;
 
 /** And as soon as there is so much of them: the server reads on while the plugin works. */
-const FLUSH_LENGTH = 96 * 1024;
+const FLUSH_LENGTH = 28 * 1024;
 
 /** After so many timeouts within one frame its other events pass the plugin by. */
 const MAX_TIMEOUTS = 3;
