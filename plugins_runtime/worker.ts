@@ -167,6 +167,7 @@ function handle(bytes: Uint8Array): void {
       return;
     case FrameType.Ping:
       deadlines.check();
+      log.sayDropped();
       return sendFrame(encodeFrame(FrameType.Pong, id));
     case FrameType.Teardown:
       tearDown(id);

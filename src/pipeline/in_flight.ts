@@ -1,3 +1,4 @@
+import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 
 /** One taken batch until all its items are durable. */
@@ -53,4 +54,15 @@ export function ageMs(items: readonly ReceivedItem[]): number {
 /** Whether no plugin is told of it. */
 export function isOwn(item: ReceivedItem): boolean {
   return item.kind === "event" && item.event.isOwn === true;
+}
+
+/** What stood at places of the batch, as it came. */
+export function rawEvents(
+  inFlight: InFlightBatch,
+  places: readonly { readonly index: number }[],
+): RawEvent[] {
+  return places.flatMap(({ index }) => {
+    const item = itemAt(inFlight, index);
+    return item.kind === "event" ? [item.event] : [];
+  });
 }

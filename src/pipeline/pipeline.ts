@@ -1,8 +1,8 @@
 /** The road of one batch: decode → transform → prepare → write → ack. */
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
-import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import type { EventTap } from "../telemetry/event_tap.ts";
@@ -12,7 +12,7 @@ import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
 import { EventToWrite, type Origin } from "./event_to_write.ts";
-import { ageMs, InFlightBatch, isOwn, itemAt } from "./in_flight.ts";
+import { ageMs, InFlightBatch, isOwn, itemAt, rawEvents } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
 import { type LaneLoad, Lanes } from "./lanes.ts";
 import { Parking, type ParkingPlace } from "./parking.ts";
@@ -79,6 +79,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queue = new WriteQueue();
   readonly #observer: Observer;
+  readonly #onIllegalId = (id: string) => this.#observer.illegalDistinctId(id);
   /** Each team's way through its plugins. */
   readonly lanes: Lanes;
   readonly #parking: Parking | null;
@@ -102,7 +103,10 @@ export class Pipeline {
     this.#writers = Array.from(
       { length: options.writers },
       () =>
-        new Writer(this.#queue, parts.store, this.counters, { batchSize: options.writeBatchSize }),
+        new Writer(this.#queue, parts.store, this.counters, {
+          batchSize: options.writeBatchSize,
+          observer: this.#observer,
+        }),
     );
   }
 
@@ -299,6 +303,7 @@ export class Pipeline {
         team,
         marks,
         deferredTo: ofServer ? [] : deliveries.deferredTo(event.team_id),
+        onIllegalId: this.#onIllegalId,
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
@@ -338,7 +343,7 @@ export class Pipeline {
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
     this.#observer.deadLettered(source, letter.code);
-    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+    aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
       .warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }
@@ -388,11 +393,4 @@ export class Pipeline {
     this.#acks.add(ack);
     ack.finally(() => this.#acks.delete(ack));
   }
-}
-
-function rawEvents(inFlight: InFlightBatch, places: readonly Place[]): RawEvent[] {
-  return places.flatMap(({ index }) => {
-    const item = itemAt(inFlight, index);
-    return item.kind === "event" ? [item.event] : [];
-  });
 }

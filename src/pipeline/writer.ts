@@ -1,7 +1,9 @@
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
+import type { Observer } from "../telemetry/observer.ts";
 import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
@@ -11,6 +13,7 @@ import { independentGroups, type WriteItem, type WriteQueue } from "./write_queu
 export interface WriterOptions {
   /** Items in one transaction at most. */
   readonly batchSize: number;
+  readonly observer: Observer;
 }
 
 /** How long a writer waits for more while others write. */
@@ -36,6 +39,7 @@ export class Writer {
   readonly #store: EventStore;
   readonly #counters: Counters;
   readonly #options: WriterOptions;
+  readonly #observer: Observer;
   readonly #stop = new AbortController();
   readonly #log = getLogger(["paddock", "writer"]);
   /** What waits for rows that somebody outside holds. */
@@ -47,6 +51,7 @@ export class Writer {
     this.#store = store;
     this.#counters = counters;
     this.#options = options;
+    this.#observer = options.observer;
   }
 
   start(): void {
@@ -122,6 +127,10 @@ export class Writer {
       try {
         const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const recordings = events.filter(({ recording }) => recording !== null).length;
+        if (events.length > 0) {
+          this.#observer.stored(events.length, recordings, performance.now() - began);
+        }
         if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;
@@ -179,14 +188,14 @@ export class Writer {
     if (item.work.kind === "letter") {
       // A dead letter that cannot be stored has nowhere left to go but the log.
       const { letter } = item.work;
-      this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
         .error`a dead letter was refused: ${errorMessage(error)} ${letter}`;
       this.#counters.lost++;
       item.done();
       return;
     }
     const letter = item.work.deadLetter(error);
-    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+    aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
       .warn`an event was refused and is a dead letter: ${letter.reason}`;
     await this.#write([{ work: { kind: "letter", letter }, done: () => item.done() }]);
   }

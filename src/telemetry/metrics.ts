@@ -29,7 +29,7 @@ export interface GaugeReading {
   readonly value: number;
 }
 
-export class Metrics implements Observer {
+export class Metrics implements Partial<Observer> {
   readonly #registry = new Registry();
   readonly #plugins = new Set<string>();
   readonly #queries;

@@ -122,6 +122,9 @@ Deno.test("200 events are counted everywhere where an operator looks", async () 
   has(/^plugin-server\.query\.postgres,queryTag=createEventInsert:\d+\|ms$/);
   has(/^plugin-server\.kafka_queue\.each_batch:\d+\|ms$/);
   has(/^plugin-server\.events_added_to_dead_letter_queue:1\|c$/);
+  has(/^plugin-server\.query\.redisTake:\d+\|ms$/);
+  has(/^plugin-server\.kafka_queue\.single_ingestion:\d+\|ms$/);
+  has(/^plugin-server\.kafka_queue\.single_save\.standard:\d+\|ms$/);
   has(/^plugin-server\.event_loop_lag:\d+\|ms$/);
 });
 
