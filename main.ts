@@ -25,7 +25,7 @@ async function runPart(part: Part, args: readonly string[]): Promise<void> {
       // worker is there, and before anything is read from the server, these go as well.
       dropPermissions(granted ? ["read", "net"] : ["read"]);
       watchMemory(Number(residentMb));
-      return await runHost(args, dropPermissions);
+      return await runHost(args, dropPermissions, true);
     }
     case "egress-gateway": {
       const { runGateway } = await import("./src/plugins/egress/gateway_program.ts");

@@ -1,12 +1,5 @@
 /** The worker's end of the road to the server. */
-import {
-  type ApiAnswer,
-  type ApiCall,
-  encodeFrame,
-  FrameType,
-  type LogLine,
-  MAX_CALLS_BYTES,
-} from "./frames.ts";
+import { type ApiAnswer, encodeFrame, FrameType, type LogLine, MAX_CALLS_BYTES } from "./frames.ts";
 
 // Captured while this module loads, which is before any plugin text: what a plugin does to the
 // prototypes later does not reach these.
@@ -29,13 +22,18 @@ export function toBytes(text: string): Uint8Array {
   return encode(text);
 }
 
+/** Bytes as the text that they are. */
+export function toText(bytes: Uint8Array): string {
+  return decode(bytes);
+}
+
 /** A JSON payload as a value. */
 export function fromBytes(bytes: Uint8Array): unknown {
   return parse(decode(bytes));
 }
 
 /** So much is sent at once; less waits for the end of the turn, together with what else comes. */
-const SEND_AT_ONCE_BYTES = 64 * 1024;
+const SEND_AT_ONCE_BYTES = 16 * 1024;
 
 let gathered: Uint8Array<ArrayBuffer>[] = [];
 let gatheredBytes = 0;
@@ -86,7 +84,8 @@ export function sendJson(type: FrameType, id: number, value: unknown): void {
 }
 
 interface PendingCall {
-  readonly call: ApiCall;
+  /** JSON `ApiCall`, written when the call was made: what is sent is what was given then. */
+  readonly text: string;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
@@ -102,6 +101,8 @@ export class Calls {
   #gathered: PendingCall[] = [];
   #gatheredSize = 0;
   readonly #sent = new Map<number, PendingCall[]>();
+  /** What answers begin with, by the number that the server gave it. */
+  readonly #shared: string[] = [];
   #nextId = 1;
   #pending = 0;
 
@@ -110,17 +111,17 @@ export class Calls {
       if (this.#pending >= MAX_PENDING_CALLS) {
         throw new Error(`over ${MAX_PENDING_CALLS} calls wait for an answer: await some of them`);
       }
-      const text = stringify(args);
-      const size = encode(text).byteLength;
+      const given = stringify(args);
+      // Most are far from the limit, so that their bytes need not be counted one by one.
+      const size = given.length * 3 < MAX_CALLS_BYTES ? given.length * 3 : encode(given).byteLength;
       if (size > MAX_CALLS_BYTES) {
         throw new Error(`${method} was given ${size} bytes; at most ${MAX_CALLS_BYTES} may`);
       }
       if (this.#gatheredSize + size > MAX_CALLS_BYTES) this.#send();
       this.#gatheredSize += size;
-      // Through text and back, so that what is sent is what was given now.
-      const call = { configId, method, args: parse(text) as unknown[] };
+      const text = `{"configId":${configId},"method":"${method}","args":${given}}`;
       if (this.#gathered.length === 0) soon(() => this.#send());
-      this.#gathered[this.#gathered.length] = { call, resolve, reject };
+      this.#gathered[this.#gathered.length] = { text, resolve, reject };
       this.#pending++;
     });
   }
@@ -133,9 +134,16 @@ export class Calls {
     for (let index = 0; index < calls.length; index++) {
       const { resolve, reject } = calls[index] as PendingCall;
       const answer = answers[index];
-      if (answer?.ok) resolve(answer.value);
+      if (answer?.ok) resolve(this.#value(answer));
       else reject(new Error(answer?.error ?? "no answer"));
     }
+  }
+
+  #value(answer: ApiAnswer & { readonly ok: true }): unknown {
+    if ("value" in answer) return answer.value;
+    const { shared, text, rest } = answer;
+    if (text !== undefined) this.#shared[shared] = text;
+    return parse(this.#shared[shared] + rest);
   }
 
   #send(): void {
@@ -145,7 +153,11 @@ export class Calls {
     this.#gatheredSize = 0;
     const id = this.#nextId++;
     this.#sent.set(id, calls);
-    sendJson(FrameType.Calls, id, calls.map(({ call }) => call));
+    let texts = (calls[0] as PendingCall).text;
+    for (let index = 1; index < calls.length; index++) {
+      texts += `,${(calls[index] as PendingCall).text}`;
+    }
+    sendFrame(encodeFrame(FrameType.Calls, id, encode(`[${texts}]`)));
   }
 }
 
@@ -157,6 +169,8 @@ export class LogChannel {
   #secondBegan = 0;
   #inSecond = 0;
   #dropped = 0;
+  /** Of the last line that was. */
+  #droppedOf: LogLine["configId"] = null;
 
   /** @param lineLength characters of one line that are kept */
   constructor(linesPerSecond: number, lineLength: number) {
@@ -165,21 +179,25 @@ export class LogChannel {
   }
 
   write(line: LogLine): void {
+    this.sayDropped();
     const moment = now();
-    if (moment - this.#secondBegan >= 1000) {
-      if (this.#dropped > 0) {
-        const message =
-          `${this.#dropped} log lines were dropped: over ${this.#linesPerSecond} a second`;
-        this.#gather({ configId: line.configId, type: "WARN", message });
-      }
-      [this.#secondBegan, this.#inSecond, this.#dropped] = [moment, 0, 0];
-    }
+    if (moment - this.#secondBegan >= 1000) [this.#secondBegan, this.#inSecond] = [moment, 0];
     if (this.#inSecond >= this.#linesPerSecond) {
       this.#dropped++;
+      this.#droppedOf = line.configId;
       return;
     }
     this.#inSecond++;
     this.#gather({ ...line, message: line.message.slice(0, this.#lineLength) });
+  }
+
+  /** Says how many lines were too many, once their second is over; to be called now and then. */
+  sayDropped(): void {
+    if (this.#dropped === 0 || now() - this.#secondBegan < 1000) return;
+    const message =
+      `${this.#dropped} log lines were dropped: over ${this.#linesPerSecond} a second`;
+    this.#gather({ configId: this.#droppedOf, type: "WARN", message });
+    this.#dropped = 0;
   }
 
   /** As JSON at once: a short piece of a huge text would keep all of it in memory. */

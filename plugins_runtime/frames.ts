@@ -31,7 +31,7 @@ export const MAX_FRAME_GROWTH_BYTES = 8 * 1024 * 1024;
 export const FrameType = {
   /** JSON `LoadRequest`: once, the first frame. */
   Load: 1,
-  /** Events for one config; answered by `Results` with the same id. */
+  /** Events for one config, or a part of them; answered by `Results` with the same id. */
   Events: 2,
   /** JSON `ApiAnswer[]`: what the calls of the `Calls` frame with the same id came to. */
   Answers: 3,
@@ -39,7 +39,7 @@ export const FrameType = {
   Setup: 4,
   /** Answered by `Pong` if the plugin lets its worker breathe. */
   Ping: 5,
-  /** Call teardownPlugin of every config; answered by `TornDown`. */
+  /** Call teardownPlugin of the config with this id, or with id 0 of all; answered by `TornDown`. */
   Teardown: 6,
   /** From the host itself, before `Load`: a library's name, a line feed, its text. */
   Library: 8,
@@ -58,6 +58,7 @@ export const FrameType = {
   SetupDone: 104,
   /** With id 0 the answer to a ping; with id 1 some part of a long call came to its end. */
   Pong: 105,
+  /** With the id of the `Teardown`. */
   TornDown: 106,
   /** JSON `LogLine[]`. */
   Log: 107,
@@ -145,8 +146,18 @@ export interface ApiCall {
   readonly args: readonly unknown[];
 }
 
+/**
+ * A `value`; or one whose JSON text is the text with the number `shared`, followed by `rest`. A `text`
+ * is from then on the one with that number.
+ */
 export type ApiAnswer =
   | { readonly ok: true; readonly value: unknown }
+  | {
+    readonly ok: true;
+    readonly shared: number;
+    readonly text?: string;
+    readonly rest: string;
+  }
   | { readonly ok: false; readonly error: string };
 
 /** What became of one event. */
@@ -175,6 +186,17 @@ export interface EventResult {
   readonly text: Uint8Array;
 }
 
+/** The same before it is bytes, as a worker makes it. */
+export interface TextResult {
+  readonly index: number;
+  readonly status: number;
+  readonly text: string;
+}
+
+// Captured, as plugin code shares the worker's world.
+const encoder = new TextEncoder();
+const encodeInto = encoder.encodeInto.bind(encoder);
+
 const EMPTY = new Uint8Array(0);
 const RESULT_HEADER_BYTES = 9;
 
@@ -185,12 +207,19 @@ export function allocateFrame(
   payloadBytes: number,
 ): Uint8Array<ArrayBuffer> {
   const frame = new Uint8Array(FRAME_HEADER_BYTES + payloadBytes);
-  const view = new DataView(frame.buffer);
-  view.setUint32(0, frame.byteLength - 4);
-  view.setUint8(4, FRAME_VERSION);
-  view.setUint8(5, type);
-  view.setUint32(6, id);
+  writeHeader(new DataView(frame.buffer), 0, { type, id, payloadBytes });
   return frame;
+}
+
+function writeHeader(
+  view: DataView,
+  at: number,
+  { type, id, payloadBytes }: { type: FrameType; id: number; payloadBytes: number },
+): void {
+  view.setUint32(at, FRAME_HEADER_BYTES + payloadBytes - 4);
+  view.setUint8(at + 4, FRAME_VERSION);
+  view.setUint8(at + 5, type);
+  view.setUint32(at + 6, id);
 }
 
 /** A frame with this payload. */
@@ -214,62 +243,117 @@ export function decodeFrame(frame: Uint8Array): Frame {
   };
 }
 
-/** Payload of `Events`: u32 config id, u32 count, then each text behind its u32 length. */
+/**
+ * Events to be worked on together come in parts of about so many bytes: the plugin is at the first
+ * while the last are on their way. Less than a pipe holds.
+ */
+const PART_BYTES = 32 * 1024;
+const PART_HEADER_BYTES = 16;
+const LENGTH_BYTES = 4;
+
+/** A part of the events that are worked on together. */
+export interface EventsPart {
+  readonly configId: number;
+  /** Of all parts. */
+  readonly total: number;
+  /** Place of the first of these. */
+  readonly first: number;
+  readonly texts: readonly Uint8Array[];
+}
+
+/**
+ * Frames for all of the texts, one behind the other. Payload of each: u32 config id, u32 total, u32
+ * first, u32 count, then each text behind its u32 length.
+ */
 export function encodeEvents(
   id: number,
   configId: number,
   texts: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {
-  let size = 8;
-  for (const text of texts) size += 4 + text.byteLength;
-  const frame = allocateFrame(FrameType.Events, id, size);
-  const view = new DataView(frame.buffer);
-  view.setUint32(FRAME_HEADER_BYTES, configId);
-  view.setUint32(FRAME_HEADER_BYTES + 4, texts.length);
-  let at = FRAME_HEADER_BYTES + 8;
-  for (const text of texts) {
-    view.setUint32(at, text.byteLength);
-    frame.set(text, at + 4);
-    at += 4 + text.byteLength;
+  const parts = partsOf(texts);
+  let size = 0;
+  for (const { bytes } of parts) size += FRAME_HEADER_BYTES + bytes;
+  const frames = new Uint8Array(size);
+  const view = new DataView(frames.buffer);
+  let at = 0;
+  for (const { first, end, bytes } of parts) {
+    writeHeader(view, at, { type: FrameType.Events, id, payloadBytes: bytes });
+    at += FRAME_HEADER_BYTES;
+    view.setUint32(at, configId);
+    view.setUint32(at + 4, texts.length);
+    view.setUint32(at + 8, first);
+    view.setUint32(at + 12, end - first);
+    at += PART_HEADER_BYTES;
+    for (let index = first; index < end; index++) {
+      const text = texts[index] as Uint8Array;
+      view.setUint32(at, text.byteLength);
+      frames.set(text, at + LENGTH_BYTES);
+      at += LENGTH_BYTES + text.byteLength;
+    }
   }
-  return frame;
+  return frames;
 }
 
-/** The other way round. */
-export function decodeEvents(payload: Uint8Array): { configId: number; texts: Uint8Array[] } {
+/** Where texts are parted; at least one part, and one text in each unless there is none. */
+function partsOf(
+  texts: readonly Uint8Array[],
+): { readonly first: number; readonly end: number; readonly bytes: number }[] {
+  const parts = [];
+  let [first, bytes] = [0, PART_HEADER_BYTES];
+  for (const [index, text] of texts.entries()) {
+    if (index > first && bytes + text.byteLength > PART_BYTES) {
+      parts.push({ first, end: index, bytes });
+      [first, bytes] = [index, PART_HEADER_BYTES];
+    }
+    bytes += LENGTH_BYTES + text.byteLength;
+  }
+  parts.push({ first, end: texts.length, bytes });
+  return parts;
+}
+
+/** The payload of one frame. */
+export function decodeEvents(payload: Uint8Array): EventsPart {
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const count = view.getUint32(4);
+  const count = view.getUint32(12);
   const texts: Uint8Array[] = [];
-  let at = 8;
+  let at = PART_HEADER_BYTES;
   for (let index = 0; index < count; index++) {
     const length = view.getUint32(at);
-    texts[index] = payload.subarray(at + 4, at + 4 + length);
-    at += 4 + length;
+    texts[index] = payload.subarray(at + LENGTH_BYTES, at + LENGTH_BYTES + length);
+    at += LENGTH_BYTES + length;
   }
-  return { configId: view.getUint32(0), texts };
+  return { configId: view.getUint32(0), total: view.getUint32(4), first: view.getUint32(8), texts };
 }
 
-/** Payload of `Results`: each u32 index, u8 status, u32 length, text. */
+/**
+ * Payload of `Results`: each u32 index, u8 status, u32 length, text.
+ * @param bytesPerUnit room for each unit of a text; where one does not suffice it takes three
+ */
 export function encodeResults(
   id: number,
-  results: readonly EventResult[],
+  results: readonly TextResult[],
+  bytesPerUnit: 1 | 3 = 1,
 ): Uint8Array<ArrayBuffer> {
   let size = 0;
   for (let i = 0; i < results.length; i++) {
-    size += RESULT_HEADER_BYTES + (results[i] as EventResult).text.byteLength;
+    size += RESULT_HEADER_BYTES + (results[i] as TextResult).text.length * bytesPerUnit;
   }
   const frame = allocateFrame(FrameType.Results, id, size);
   const view = new DataView(frame.buffer);
   let at = FRAME_HEADER_BYTES;
   for (let i = 0; i < results.length; i++) {
-    const { index, status, text } = results[i] as EventResult;
+    const { index, status, text } = results[i] as TextResult;
+    const start = at + RESULT_HEADER_BYTES;
+    const room = frame.subarray(start, start + text.length * bytesPerUnit);
+    const { read, written } = encodeInto(text, room);
+    if (read < text.length) return encodeResults(id, results, 3);
     view.setUint32(at, index);
     view.setUint8(at + 4, status);
-    view.setUint32(at + 5, text.byteLength);
-    frame.set(text, at + RESULT_HEADER_BYTES);
-    at += RESULT_HEADER_BYTES + text.byteLength;
+    view.setUint32(at + 5, written);
+    at = start + written;
   }
-  return frame;
+  view.setUint32(0, at - 4);
+  return frame.subarray(0, at);
 }
 
 /** The other way round. Throws RangeError where the payload is cut short. */
@@ -288,67 +372,4 @@ export function decodeResults(payload: Uint8Array): EventResult[] {
     at = end;
   }
   return results;
-}
-
-/** Cuts a stream of bytes into frames. */
-export class FrameReader {
-  #chunks: Uint8Array[] = [];
-  #size = 0;
-
-  /**
-   * The frames that are complete with this chunk, each in memory of its own.
-   * @throws RangeError for a frame above `MAX_FRAME_BYTES`; Error for another version
-   */
-  push(chunk: Uint8Array): Uint8Array<ArrayBuffer>[] {
-    this.#chunks.push(chunk);
-    this.#size += chunk.byteLength;
-    const frames: Uint8Array<ArrayBuffer>[] = [];
-    while (this.#size >= FRAME_HEADER_BYTES) {
-      const header = this.#peekHeader();
-      const length = header.getUint32(0);
-      if (length < FRAME_HEADER_BYTES - 4 || length > MAX_FRAME_BYTES) {
-        throw new RangeError(`a frame of ${length} bytes`);
-      }
-      if (header.getUint8(4) !== FRAME_VERSION) {
-        throw new Error(`frame version ${header.getUint8(4)}`);
-      }
-      if (this.#size < length + 4) break;
-      frames.push(this.#take(length + 4));
-    }
-    return frames;
-  }
-
-  #peekHeader(): DataView {
-    const [first] = this.#chunks;
-    if (first !== undefined && first.byteLength >= FRAME_HEADER_BYTES) {
-      return new DataView(first.buffer, first.byteOffset, FRAME_HEADER_BYTES);
-    }
-    this.#join();
-    return this.#peekHeader();
-  }
-
-  #join(): void {
-    const joined = new Uint8Array(this.#size);
-    let at = 0;
-    for (const chunk of this.#chunks) {
-      joined.set(chunk, at);
-      at += chunk.byteLength;
-    }
-    this.#chunks = [joined];
-  }
-
-  #take(bytes: number): Uint8Array<ArrayBuffer> {
-    const frame = new Uint8Array(bytes);
-    let filled = 0;
-    while (filled < bytes) {
-      const chunk = this.#chunks[0] as Uint8Array;
-      const part = chunk.subarray(0, bytes - filled);
-      frame.set(part, filled);
-      filled += part.byteLength;
-      if (part.byteLength === chunk.byteLength) this.#chunks.shift();
-      else this.#chunks[0] = chunk.subarray(part.byteLength);
-    }
-    this.#size -= bytes;
-    return frame;
-  }
 }

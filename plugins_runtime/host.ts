@@ -4,29 +4,53 @@
  * worker in which the plugin lives, which answers on standard output itself, and ends the process
  * with its worker or with the server, whatever the plugin is doing.
  */
-import { Buffer } from "node:buffer";
-import { brotliDecompressSync } from "node:zlib";
-import { encodeFrame, FrameType } from "./frames.ts";
+import { FrameReader } from "./frame_reader.ts";
+
+/** As much as a pipe holds. */
+const READ_BYTES = 64 * 1024;
+
+/** How long this isolate may wait for the server before it sees what else happened. */
+const BLIND_MS = 100;
 
 /**
  * @param args granted `host:port` entries as the server checked them, joined by commas (`*` is every
  *   public address); names of the bundled libraries that the plugin imports, joined by commas;
  *   `networked` where one of them needs a network of Node's kind
  * @param seal called when every file of the runtime was read, before anything of the plugin is
+ * @param hasTimers whether this isolate has something to do while the server is silent
  */
-export async function runHost(args: readonly string[], seal: () => void = () => {}): Promise<void> {
+export async function runHost(
+  args: readonly string[],
+  seal: () => void = () => {},
+  hasTimers = false,
+): Promise<void> {
   const [grants, names, network] = args;
   const granted = grants ? grants.split(",") : [];
-  const libraries = (names ? names.split(",") : []).map(libraryFrame);
   const worker = startWorker(
     network === "networked" ? "./networked_worker.ts" : "./plain_worker.ts",
     granted.length === 0 ? false : granted.includes("*") ? true : granted,
   );
-  await isLoaded(worker);
+  const loaded = isLoaded(worker);
+  const libraries = names ? await libraryFrames(names.split(",")) : [];
+  await loaded;
   seal();
   for (const frame of libraries) worker.postMessage(frame, [frame.buffer]);
-  // In the chunks in which it comes: the worker puts the frames together.
-  for await (const chunk of Deno.stdin.readable) worker.postMessage(chunk, [chunk.buffer]);
+  const reader = new FrameReader();
+  const space = new Uint8Array(READ_BYTES);
+  let looked = performance.now();
+  for (;;) {
+    // Waiting for the server is all that this isolate has to do, so it waits itself: a read by
+    // another thread and a turn of the event loop are two more hops for each piece of a batch.
+    const bytes = hasTimers ? await Deno.stdin.read(space) : Deno.stdin.readSync(space);
+    if (bytes === null) break;
+    for (const frame of reader.push(space.subarray(0, bytes))) {
+      worker.postMessage(frame, [frame.buffer]);
+    }
+    if (performance.now() - looked < BLIND_MS) continue;
+    // The end of the worker is an event. The server asks for signs of life, so this comes about.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    looked = performance.now();
+  }
   // The server closed the pipe or is gone: nobody is left to work for.
   Deno.exit(0);
 }
@@ -63,10 +87,12 @@ async function isLoaded(worker: Worker): Promise<void> {
   await new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
 }
 
-function libraryFrame(name: string): Uint8Array<ArrayBuffer> {
-  const file = `./libraries/${name.replace(/^@/, "").replace("/", "-")}.js.br`;
-  const text = brotliDecompressSync(Deno.readFileSync(new URL(file, import.meta.url)));
-  return encodeFrame(FrameType.Library, 0, Buffer.concat([Buffer.from(`${name}\n`), text]));
+/** Only where there are some, as what takes them apart is a fifth of this process's start. */
+async function libraryFrames(
+  names: readonly string[],
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+  const { libraryFrame } = await import("./library_frame.ts");
+  return names.map(libraryFrame);
 }
 
 if (import.meta.main) await runHost(Deno.args);

@@ -1,13 +1,18 @@
 /** One config's instance of the plugin: its setup, and its events. */
 import { causedBy } from "./capture.ts";
-import { flushFrames, fromBytes, toBytes } from "./channel.ts";
+import type { ArrivingTexts } from "./arriving_texts.ts";
+import { flushFrames, toText } from "./channel.ts";
 import type { Deadlines } from "./deadlines.ts";
 import {
-  type EventResult,
-  MAX_EVENT_GROWTH_BYTES,
-  type PluginError,
-  ResultStatus,
-} from "./frames.ts";
+  allFailed,
+  allWith,
+  failure,
+  matched,
+  type Original,
+  resultOf,
+  timedOut,
+} from "./event_results.ts";
+import { type PluginError, ResultStatus, type TextResult } from "./frames.ts";
 import { callHook, NOT_READY } from "./hook_call.ts";
 import type { HookReport, HookRequest } from "./hook_frames.ts";
 import type { PluginExports } from "./load.ts";
@@ -15,12 +20,18 @@ import type { Meta } from "./meta.ts";
 import { readError } from "./plugin_error.ts";
 
 // Captured before any plugin text.
-const stringify = JSON.stringify;
+const parse = JSON.parse;
+const NativePromise = Promise;
 const now = performance.now.bind(performance);
-const EMPTY = new Uint8Array(0);
 
 /** Results are sent on after so long, so that what is done is known if the plugin then hangs. */
 const FLUSH_MS = 20;
+
+/**
+ * And as soon as there is so much of them: the server reads on while the plugin works. Less than a
+ * pipe holds, so that the plugin need not wait until it did.
+ */
+const FLUSH_LENGTH = 28 * 1024;
 
 /** After so many timeouts within one frame its other events pass the plugin by. */
 const MAX_TIMEOUTS = 3;
@@ -90,7 +101,7 @@ export class PluginInstance {
   }
 
   /** Runs a frame's events once earlier frames are through. `send` gets results as they come. */
-  process(texts: readonly Uint8Array[], send: (results: EventResult[]) => void): void {
+  process(texts: ArrivingTexts, send: (results: TextResult[]) => void): void {
     const before = this.#tail;
     this.#tail = (async () => {
       await before;
@@ -100,7 +111,7 @@ export class PluginInstance {
       } catch (error) {
         // The server keeps what it has of these, and takes the first result of each event only.
         const read = readError(error);
-        send(texts.map((_, index) => failure(index, read)));
+        send(allFailed(texts.total, read));
       }
     })();
   }
@@ -129,99 +140,106 @@ export class PluginInstance {
   }
 
   async #process(
-    texts: readonly Uint8Array[],
-    send: (results: EventResult[]) => void,
+    texts: ArrivingTexts,
+    send: (results: TextResult[]) => void,
   ): Promise<void> {
     const { processEvent, processEventBatch } = this.#exports;
-    if (!this.#ready) return send(allWith(texts, ResultStatus.PassedBy));
+    if (!this.#ready) return send(allWith(texts.total, ResultStatus.PassedBy));
     if (typeof processEvent === "function") {
       await this.#each(texts, processEvent as Hook, send);
     } else if (typeof processEventBatch === "function") {
-      send(await this.#batch(texts, processEventBatch as Hook));
+      send(await this.#batch(await texts.all(), processEventBatch as Hook));
     } else {
-      send(allWith(texts, ResultStatus.PassedBy));
+      send(allWith(texts.total, ResultStatus.PassedBy));
     }
   }
 
   /** `processEvent`, up to the allowed number at once; plain functions are called in a row. */
   async #each(
-    texts: readonly Uint8Array[],
+    texts: ArrivingTexts,
     hook: Hook,
-    send: (results: EventResult[]) => void,
+    send: (results: TextResult[]) => void,
   ): Promise<void> {
-    let gathered: EventResult[] = [];
+    let gathered: TextResult[] = [];
+    let length = 0;
     let flushed = now();
     let timeouts = 0;
     let next = 0;
     const run = async () => {
-      while (next < texts.length) {
+      while (next < texts.total) {
+        const text = texts.at(next);
+        if (text === undefined) {
+          await texts.more();
+          continue;
+        }
         const index = next++;
-        const result = timeouts >= MAX_TIMEOUTS
+        const made = timeouts >= MAX_TIMEOUTS
           ? failure(index, { message: `passed by after ${MAX_TIMEOUTS} timeouts in a row` })
-          : await this.#one(index, texts[index] as Uint8Array, hook);
-        if (result === null) {
-          timeouts++;
-          gathered[gathered.length] = timedOut(index, this.#timeout("processEvent"));
-        } else {
-          gathered[gathered.length] = result;
-        }
-        if (now() - flushed > FLUSH_MS && next < texts.length) {
-          send(gathered);
-          flushFrames();
-          gathered = [];
-          flushed = now();
-        }
+          : this.#one(index, text, hook);
+        const result = made instanceof NativePromise ? await made : made;
+        if (result.status === ResultStatus.TimedOut) timeouts++;
+        gathered[gathered.length] = result;
+        length += result.text.length;
+        if (next === texts.total) return;
+        if (length < FLUSH_LENGTH && now() - flushed < FLUSH_MS) continue;
+        // What the plugin asked for meanwhile goes before the results: it waits for this turn's end.
+        await null;
+        if (gathered.length === 0) continue;
+        send(gathered);
+        flushFrames();
+        [gathered, length, flushed] = [[], 0, now()];
       }
     };
     const tasks: Promise<void>[] = [];
-    const count = Math.min(this.#options.tasksPerWorker, texts.length);
+    const count = Math.min(this.#options.tasksPerWorker, texts.total);
     for (let task = 0; task < count; task++) tasks[task] = run();
     for (let task = 0; task < count; task++) await tasks[task];
     send(gathered);
   }
 
-  /** The result of one event; null where the plugin did not come to an end. */
-  #one(
-    index: number,
-    text: Uint8Array,
-    hook: Hook,
-  ): EventResult | null | Promise<EventResult | null> {
-    let event: Event;
-    let returned: unknown;
+  /** The result of one event: at once where the plugin's function is a plain one. */
+  #one(index: number, bytes: Uint8Array, hook: Hook): TextResult | Promise<TextResult> {
     let original: Original;
+    let returned: unknown;
     try {
-      event = fromBytes(text) as Event;
-      original = { teamId: event.team_id, uuid: event.uuid };
+      const text = toText(bytes);
+      const event = parse(text) as Event;
+      original = originalOf(text, event);
       returned = causedBy(event, () => hook(event, this.#meta));
-      // A plain function has its result at once, and needs no timer: its deadline is the server's.
-      if (!isThenable(returned)) return resultOf(index, text, original, returned);
+      // A plain function needs no timer: its deadline is the server's.
+      if (!isThenable(returned)) return resultOf(index, original, returned);
     } catch (error) {
       return failure(index, readError(error));
     }
     return (async () => {
       try {
         const value = await this.#limited("processEvent", () => returned);
-        return resultOf(index, text, original, value);
+        return resultOf(index, original, value);
       } catch (error) {
-        return error instanceof TimeoutError ? null : failure(index, readError(error));
+        return error instanceof TimeoutError
+          ? timedOut(index, error)
+          : failure(index, readError(error));
       }
     })();
   }
 
-  async #batch(texts: readonly Uint8Array[], hook: Hook): Promise<EventResult[]> {
+  async #batch(texts: readonly Uint8Array[], hook: Hook): Promise<TextResult[]> {
     try {
       const events: Event[] = [];
-      for (let i = 0; i < texts.length; i++) events[i] = fromBytes(texts[i] as Uint8Array) as Event;
-      const originals = events.map(({ team_id: teamId, uuid }) => ({ teamId, uuid }));
+      const originals: Original[] = [];
+      for (let i = 0; i < texts.length; i++) {
+        const text = toText(texts[i] as Uint8Array);
+        const event = events[i] = parse(text) as Event;
+        originals[i] = originalOf(text, event);
+      }
       const returned = await this.#limited(
         "processEventBatch",
         () => causedBy(events[0] ?? {}, () => hook(events, this.#meta)),
       );
-      return matched(texts, originals, returned);
+      return matched(originals, returned);
     } catch (error) {
       if (error instanceof TimeoutError) return texts.map((_, index) => timedOut(index, error));
-      const read = readError(error);
-      return texts.map((_, index) => failure(index, read));
+      return allFailed(texts.length, readError(error));
     }
   }
 
@@ -251,94 +269,11 @@ export class PluginInstance {
   }
 }
 
-/** What a plugin may not change. */
-interface Original {
-  readonly teamId: unknown;
-  readonly uuid: unknown;
-}
-
-function resultOf(
-  index: number,
-  text: Uint8Array,
-  original: Original,
-  returned: unknown,
-): EventResult {
-  try {
-    if (!returned) return { index, status: ResultStatus.Dropped, text: EMPTY };
-    if (typeof returned !== "object") {
-      throw new TypeError(`processEvent returned a ${typeof returned}`);
-    }
-    const event = returned as Event;
-    const changedTeam = event.team_id !== original.teamId;
-    if (changedTeam) event.team_id = original.teamId;
-    if (event.uuid !== original.uuid) event.uuid = original.uuid;
-    const json = stringify(event);
-    // A function's toJSON may make nothing of an object.
-    if (typeof json !== "string") throw new TypeError("the returned event is not JSON");
-    const bytes = toBytes(json);
-    const most = text.byteLength + MAX_EVENT_GROWTH_BYTES;
-    if (bytes.byteLength > most) {
-      throw new RangeError(`the returned event has ${bytes.byteLength} bytes; at most ${most} may`);
-    }
-    if (changedTeam) return { index, status: ResultStatus.ChangedAndCorrected, text: bytes };
-    return sameBytes(bytes, text)
-      ? { index, status: ResultStatus.Unchanged, text: EMPTY }
-      : { index, status: ResultStatus.Changed, text: bytes };
-  } catch (error) {
-    return failure(index, readError(error));
-  }
-}
-
-/** The events of a batch to those that went in: by uuid, or by position where there is none. */
-function matched(
-  texts: readonly Uint8Array[],
-  originals: readonly Original[],
-  returned: unknown,
-): EventResult[] {
-  if (!Array.isArray(returned)) throw new TypeError("processEventBatch did not return a list");
-  const places = new Map(originals.map(({ uuid }, index) => [uuid, index]));
-  const byPosition = returned.length === originals.length;
-  const given = new Set<number>();
-  const results: EventResult[] = texts.map((_, index) => ({
-    index,
-    status: ResultStatus.Dropped,
-    text: EMPTY,
-  }));
-  returned.forEach((event, position) => {
-    if (!event) return;
-    const uuid = (event as Event).uuid;
-    const index = uuid === undefined && byPosition ? position : places.get(uuid);
-    if (index === undefined) {
-      throw new Error("processEventBatch returned an event that it was not given");
-    }
-    // The same event twice is one too many, whichever of the two was meant.
-    if (given.has(index)) throw new Error("processEventBatch returned an event twice");
-    given.add(index);
-    const [text, original] = [texts[index] as Uint8Array, originals[index] as Original];
-    results[index] = resultOf(index, text, original, event);
-  });
-  return results;
-}
-
-function failure(index: number, error: PluginError): EventResult {
-  return { index, status: ResultStatus.Failed, text: toBytes(stringify(error)) };
-}
-
-function timedOut(index: number, error: TimeoutError): EventResult {
-  return { ...failure(index, readError(error)), status: ResultStatus.TimedOut };
-}
-
-function allWith(texts: readonly Uint8Array[], status: ResultStatus): EventResult[] {
-  return texts.map((_, index) => ({ index, status, text: EMPTY }));
+function originalOf(text: string, event: Event): Original {
+  return { text, teamId: event.team_id, uuid: event.uuid };
 }
 
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
-}
-
-function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.byteLength !== other.byteLength) return false;
-  for (let i = 0; i < one.byteLength; i++) if (one[i] !== other[i]) return false;
-  return true;
 }

@@ -10,6 +10,7 @@ import { KafkaSource } from "./sources/kafka/kafka_source.ts";
 import type { Source } from "./sources/source.ts";
 import type { StopStack } from "./stop_stack.ts";
 import { ClickHouse } from "./stores/clickhouse/client.ts";
+import { StaticCohorts } from "./stores/clickhouse/static_cohorts.ts";
 import { ClickHouseStoredEvents } from "./stores/clickhouse/stored_events.ts";
 import { ClickHouseWatch } from "./stores/clickhouse/watch.ts";
 import { KafkaEventOutput } from "./stores/kafka/event_output.ts";
@@ -26,6 +27,7 @@ import type { Database } from "./stores/postgres/database.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import type { EventOutput } from "./stores/postgres/events/event_store.ts";
 import { KafkaOutbox } from "./stores/postgres/kafka_outbox/kafka_outbox.ts";
+import type { Observer } from "./telemetry/observer.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server in Kafka mode does through Kafka. */
@@ -36,6 +38,8 @@ export interface KafkaParts {
   readonly output: EventOutput;
   /** Where events of before are. */
   readonly history: EventHistory;
+  /** Cohorts of uploaded lists. */
+  readonly cohorts: StaticCohorts;
   /** Sends lines of plugins' logs. */
   readonly forwardLog: (line: PluginLogLine) => void;
   /** Why nothing is stored in Kafka now, or null. */
@@ -50,6 +54,7 @@ export interface KafkaNeeds {
   readonly serverId: string;
   /** For events that are larger than Kafka takes. */
   readonly tooLarge: Inbox;
+  readonly observer: Observer;
 }
 
 const CLICKHOUSE_LOOK_MS = 10_000;
@@ -65,7 +70,7 @@ export async function startKafka(
   started: StopStack,
 ): Promise<KafkaParts | null> {
   if (!config.KAFKA_ENABLED) return null;
-  const { database, serverId, tooLarge } = needs;
+  const { database, serverId, tooLarge, observer } = needs;
   const connection = kafkaConnection(config, `plugin-server-v${VERSION}-${serverId}`);
   const prefix = config.KAFKA_PREFIX ?? "";
   const producer = (name: string) => {
@@ -75,6 +80,7 @@ export async function startKafka(
       maxMessages: config.KAFKA_PRODUCER_MAX_QUEUE_SIZE,
       maxBytes: config.KAFKA_MAX_MESSAGE_BATCH_SIZE,
       flushMs: config.KAFKA_FLUSH_FREQUENCY_MS,
+      observer,
     });
     started.push(`kafka ${name}`, () => made.close());
     return made;
@@ -93,7 +99,7 @@ export async function startKafka(
   const relay = new KafkaRelay(outbox, sender(relayed), { pollMs: RELAY_POLL_MS });
   relay.start();
   started.push("kafka relay", () => relay.stop());
-  const clickhouse = new ClickHouse(await clickHouseOptions(config));
+  const clickhouse = new ClickHouse(await clickHouseOptions(config), observer);
   started.push("clickhouse", () => clickhouse.close());
   const watch = new ClickHouseWatch(clickhouse);
   watch.start(CLICKHOUSE_LOOK_MS);
@@ -121,6 +127,7 @@ export async function startKafka(
       send: sender(events),
       onOrdered: () => relay.notify(),
     }),
+    cohorts: new StaticCohorts(clickhouse),
     history: new ClickHouseStoredEvents(clickhouse),
     forwardLog: (line) => logs.post(pluginLogMessage(line)),
     get unavailable() {

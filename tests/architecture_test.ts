@@ -12,8 +12,8 @@ const FORBIDDEN: readonly (readonly [from: RegExp, to: RegExp, why: string])[] =
   [/^plugins_runtime\//, /^src\//, "the runtime is all that a plugin's process has"],
   [
     /^src\//,
-    /^plugins_runtime\/(?!(?:hook_|site_)?frames\.ts$)/,
-    "the server knows the frames and nothing else of the runtime",
+    /^plugins_runtime\/(?!(?:(?:hook_|site_)?frames|frame_reader)\.ts$)/,
+    "the server knows the frames, how they are read, and nothing else of the runtime",
   ],
   [
     /^src\/pipeline\//,

@@ -4,6 +4,7 @@ import { errorMessage } from "../errors.ts";
 import { readHookJob, type StoredHookJob } from "../jobs/job_payload.ts";
 import { type RetryPolicy, waitSeconds } from "../jobs/job_settings.ts";
 import { again, DONE, failedFor, type JobVerdict, notReady } from "../jobs/job_verdict.ts";
+import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import type { HookAnswer, HookClient } from "./hook_client.ts";
 import { ReceiverLoads } from "./receiver_loads.ts";
 
@@ -20,6 +21,7 @@ export class HookJobs {
   readonly #hooks: RestHookRemoval;
   readonly #policy: RetryPolicy;
   readonly #loads: ReceiverLoads;
+  readonly #observer: Observer;
   readonly #log = getLogger(["paddock", "actions"]);
 
   /** @param concurrency requests that are made at a time; a slow receiver gets a quarter of them */
@@ -28,10 +30,12 @@ export class HookJobs {
     hooks: RestHookRemoval,
     policy: RetryPolicy,
     concurrency: number,
+    observer: Observer = NOBODY,
   ) {
     this.#client = client;
     this.#hooks = hooks;
     this.#policy = policy;
+    this.#observer = observer;
     this.#loads = new ReceiverLoads(Math.max(1, Math.floor(concurrency / 4)));
   }
 
@@ -48,7 +52,10 @@ export class HookJobs {
     }
     const answer = await this.#loads.take(
       hostOf(job.target),
-      () => this.#client.post(job.target, job.body),
+      () => {
+        this.#observer.hookFired(job.hookId === null ? "webhook" : "REST hook");
+        return this.#client.post(job.target, job.body);
+      },
       isHealthy,
     );
     if (answer === null) return notReady("its receiver is slow, and busy with others");
@@ -63,13 +70,14 @@ export class HookJobs {
 
   /** It is as the receiver wants it; a job would not be kept for anybody. */
   #drop(job: StoredHookJob, reason: string): JobVerdict {
-    this.#log.warn`${named(job)} was not told: ${reason}`;
+    this.#log.with({ team: job.teamId, action: job.actionId })
+      .warn`${named(job)} was not told: ${reason}`;
     return DONE;
   }
 
   #retry(job: StoredHookJob, reason: string, attempt: number): JobVerdict {
     if (attempt >= this.#policy.attempts) {
-      this.#log.warn`${
+      this.#log.with({ team: job.teamId, action: job.actionId }).warn`${
         named(job)
       } was not told in ${attempt} tries, the job is kept for 'paddock jobs retry': ${reason}`;
     }

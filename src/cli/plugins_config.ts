@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { PaddockError } from "../errors.ts";
 import { checkTeamAccess } from "../plugins/registry/team_access.ts";
 import { checkForm } from "../plugins/registry/config_form.ts";
+import { hostProblems } from "../plugins/registry/config_hosts.ts";
 import { InstalledPlugins } from "../plugins/registry/installed_plugins.ts";
 import { configFields } from "../plugins/source/manifest.ts";
 import { asJson, columns, printableLine } from "./command_output.ts";
@@ -76,7 +77,14 @@ async function enable(
   );
   const fields = configFields(plugin.configSchema);
   const form = await formOf(options.config, fields);
-  const { config, problems } = checkForm(fields, form, before ?? { config: {}, attachments: [] });
+  const checked = checkForm(fields, form, before ?? { config: {}, attachments: [] });
+  const { config } = checked;
+  const origins = {
+    database,
+    baseDir: session.config.BASE_DIR ?? ".",
+    namedGrants: session.config.PLUGIN_NET_GRANTS ?? "",
+  };
+  const problems = [...checked.problems, ...await hostProblems(origins, plugin, fields, config)];
   const wrong = problems.filter(({ kind }) => kind !== "missing");
   if (wrong.length > 0) {
     const reasons = wrong.map(({ message }) => message).join("; ");

@@ -1,5 +1,6 @@
 // @ts-types="@types/pg"
-import pg from "pg";
+import type pg from "pg";
+import { createPool, endUnanswered } from "../stores/postgres/pool.ts";
 import { VERSION } from "../version.ts";
 
 /** A pool for graphile-worker, to be ended by the caller. */
@@ -11,16 +12,15 @@ export type JobPool = pg.Pool;
  * @param timeoutMs a statement without an answer for so long has failed; 0 waits
  */
 export function createJobPool(connectionString: string, max: number, timeoutMs = 0): JobPool {
-  const pool = new pg.Pool({
+  const pool = createPool({
     connectionString,
     max,
-    application_name: `paddock jobs ${VERSION}`,
-    connectionTimeoutMillis: 5_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
+    applicationName: `paddock jobs ${VERSION}`,
+    timeoutMs,
     ...timeoutMs > 0 ? { query_timeout: timeoutMs } : {},
   });
   pool.on("error", () => {});
-  pool.on("connect", (client) => client.on("error", () => {}));
+  // Graphile-worker releases its connections without a word about how its statement went.
+  endUnanswered(pool);
   return pool;
 }

@@ -11,6 +11,7 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "../pipeline/backoff.ts";
 import { textArray } from "../stores/postgres/binary_arrays.ts";
+import { askWhileListening } from "../stores/postgres/pool.ts";
 import type { Queryable } from "../stores/postgres/database.ts";
 import { type Mask, NO_MASK } from "../telemetry/secret_values.ts";
 import { createJobPool, type JobPool } from "./job_pool.ts";
@@ -165,6 +166,8 @@ export class JobRunner {
     events.setMaxListeners(100);
     const looked = () => this.#lastLook = performance.now();
     events.on(takesMany ? "localQueue:getJobs:complete" : "worker:getJob:start", looked);
+    const { timeoutMs = 0 } = this.#options;
+    if (timeoutMs > 0) askListeners(events, timeoutMs);
     events.on("pool:create", ({ workerPool }) => {
       this.#ownPools.push(workerPool.id);
       this.#pools.register(workerPool.id).catch((error) =>
@@ -228,4 +231,16 @@ export class JobRunner {
       ]);
     })();
   }
+}
+
+/** The connection that listens for new jobs is never given back, so that its pool does not ask it. */
+function askListeners(events: WorkerEvents, timeoutMs: number): void {
+  const stops = new Map<unknown, () => void>();
+  events.on("pool:listen:success", ({ client }) => {
+    stops.set(client, askWhileListening(client, timeoutMs));
+  });
+  events.on("pool:listen:release", ({ client }) => {
+    stops.get(client)?.();
+    stops.delete(client);
+  });
 }

@@ -7,7 +7,7 @@ import ipaddr from "ipaddr.js";
 import { LRUCache } from "lru-cache";
 import { Reader, type Response } from "maxmind";
 import { errorMessage } from "../errors.ts";
-import { type City, cityOf, withAddress } from "./city.ts";
+import { type City, cityOf, sharedPart } from "./city.ts";
 
 const decompress = promisify(brotliDecompress);
 
@@ -28,7 +28,7 @@ export class GeoIpDatabase {
   readonly builtAt: Date;
   readonly #reader: Reader<Response>;
   /** By what the reader decoded and keeps. */
-  readonly #cities = new WeakMap<object, City>();
+  readonly #shared = new WeakMap<object, string>();
   readonly #answers = new LRUCache<string, { readonly city: City | null }>({ max: KEPT_ANSWERS });
 
   private constructor(reader: Reader<Response>) {
@@ -99,9 +99,9 @@ export class GeoIpDatabase {
     if (address.kind() === "ipv6" && this.#reader.metadata.ipVersion === 4) return null;
     const [record, prefix] = this.#reader.getWithPrefixLength(address.toString());
     if (record === null || typeof record !== "object") return null;
-    let city = this.#cities.get(record);
-    if (city === undefined) this.#cities.set(record, city = cityOf(record));
-    return withAddress(city, ip, networkOf(address, prefix));
+    let shared = this.#shared.get(record);
+    if (shared === undefined) this.#shared.set(record, shared = sharedPart(record));
+    return cityOf(shared, ip, networkOf(address, prefix));
   }
 }
 

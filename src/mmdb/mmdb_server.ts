@@ -7,6 +7,7 @@
 import { serialize } from "node:v8";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
+import { readCity } from "./city.ts";
 import type { GeoIp } from "./geoip.ts";
 
 const TIMED_OUT = "Internal MMDB server connection timed out!";
@@ -80,7 +81,8 @@ export class MmdbServer {
   /** A text is an error, as the protocol has it. */
   #answer(ip: string): unknown {
     try {
-      return this.#geoip.locate(ip);
+      const city = this.#geoip.locate(ip);
+      return city === null ? null : readCity(city);
     } catch (error) {
       return errorMessage(error);
     }

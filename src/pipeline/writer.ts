@@ -1,7 +1,9 @@
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
+import type { Observer } from "../telemetry/observer.ts";
 import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
@@ -11,10 +13,13 @@ import { independentGroups, type WriteItem, type WriteQueue } from "./write_queu
 export interface WriterOptions {
   /** Items in one transaction at most. */
   readonly batchSize: number;
+  readonly observer: Observer;
 }
 
 /** How long a writer waits for more while others write. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
+/** A reason of our own: without one, an error with a stack would be made. */
+const TIME_IS_UP = "time is up";
 /** Between two tries. */
 const LONGEST_WAIT_MS = 2_000;
 /** Of one writer; each may hold a connection now and then. */
@@ -34,6 +39,7 @@ export class Writer {
   readonly #store: EventStore;
   readonly #counters: Counters;
   readonly #options: WriterOptions;
+  readonly #observer: Observer;
   readonly #stop = new AbortController();
   readonly #log = getLogger(["paddock", "writer"]);
   /** What waits for rows that somebody outside holds. */
@@ -45,6 +51,7 @@ export class Writer {
     this.#store = store;
     this.#counters = counters;
     this.#options = options;
+    this.#observer = options.observer;
   }
 
   start(): void {
@@ -89,10 +96,14 @@ export class Writer {
   async #gather(): Promise<void> {
     const enough = this.#options.batchSize / 2;
     if (!this.#queue.isWriting || this.#queue.size >= enough) return;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(GATHER_MS)]);
-    while (!signal.aborted && this.#queue.isWriting && this.#queue.size < enough) {
-      await this.#queue.changed(signal);
+    // By a timer: to make and combine signals takes longer than all the rest of this.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(TIME_IS_UP), GATHER_MS);
+    const goesOn = () => !patience.signal.aborted && !this.#stop.signal.aborted;
+    while (goesOn() && this.#queue.isWriting && this.#queue.size < enough) {
+      await this.#queue.changed(patience.signal);
     }
+    clearTimeout(timer);
   }
 
   /**
@@ -116,6 +127,10 @@ export class Writer {
       try {
         const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const recordings = events.filter(({ recording }) => recording !== null).length;
+        if (events.length > 0) {
+          this.#observer.stored(events.length, recordings, performance.now() - began);
+        }
         if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;
@@ -173,14 +188,14 @@ export class Writer {
     if (item.work.kind === "letter") {
       // A dead letter that cannot be stored has nowhere left to go but the log.
       const { letter } = item.work;
-      this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
         .error`a dead letter was refused: ${errorMessage(error)} ${letter}`;
       this.#counters.lost++;
       item.done();
       return;
     }
     const letter = item.work.deadLetter(error);
-    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+    aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
       .warn`an event was refused and is a dead letter: ${letter.reason}`;
     await this.#write([{ work: { kind: "letter", letter }, done: () => item.done() }]);
   }

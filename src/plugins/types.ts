@@ -55,6 +55,12 @@ export interface PluginSpec {
   readonly capabilities?: PluginCapabilities;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
+  /** Changes when the code does. */
+  readonly codeVersion?: string;
+  /** A server before this one had it set up. */
+  readonly hasWorked?: boolean;
+  /** What this very code exports, where that is known from before: it need not run to tell. */
+  readonly exports?: PluginCapabilities;
 }
 
 /** One line of a plugin's log (`posthog_pluginlogentry`). */
@@ -130,9 +136,13 @@ export interface PluginCall {
   readonly args: readonly unknown[];
 }
 
-/** Its answer: a JSON value, or the message of the error the plugin is to see. */
+/**
+ * Its answer: a JSON value; or its JSON text, in a part that other answers begin with as well and
+ * the rest; or the message of the error the plugin is to see.
+ */
 export type PluginCallResult =
   | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: true; readonly shared: string; readonly rest: string }
   | { readonly ok: false; readonly error: string };
 
 /**

@@ -148,6 +148,9 @@ Deno.test("enable checks the config, fills defaults in, and keeps what was there
     [["--config", "token=abc"], /'token' is a file: --config token=@path/],
     [["--config", "token=@nowhere"], /'nowhere' cannot be read/],
     [["--config", "rules={"], /'rules' is not JSON/],
+    [["--config", "host=localhost"], /'host': .*'\{config\.host\}' is refused.*names this machine/],
+    [["--config", "host=10.1.2.3"], /'host': .*the address is not public/],
+    [["--config", "host=a=b"], /'host': .*it is no host name/],
     [["--team", "77"], /no team 77; there are 1 \(My project\)/],
     [["--team", "x"], /--team: 'x' is not a whole number/],
     [["--nope"], /unknown option '--nope'/],
@@ -160,7 +163,13 @@ Deno.test("enable checks the config, fills defaults in, and keeps what was there
   assert.deepEqual(await test.database.query("SELECT * FROM posthog_pluginconfig"), []);
   const out = await test.succeed(
     ...["plugins", "enable", "exporter", "--order", "7"],
-    ...["--config", "host=a=b", "--config", `token=@${test.baseDir}/token.json`, "rules=[1]"],
+    ...[
+      "--config",
+      'rules=["a=b"]',
+      "host=a.example.com",
+      "--config",
+      `token=@${test.baseDir}/token.json`,
+    ],
   );
   assert.match(out, /^Enabled 'Exporter' for team 1 \(My project\), plugin config 1\.$/m);
   assert.match(out, /asks to reach api\.example\.com:443, \{config\.host\}/);
@@ -171,14 +180,14 @@ Deno.test("enable checks the config, fills defaults in, and keeps what was there
     return row as Record<string, unknown>;
   };
   const first = await read();
-  assert.deepEqual(first.config, { host: "a=b", region: "eu", rules: [1] });
+  assert.deepEqual(first.config, { host: "a.example.com", region: "eu", rules: ["a=b"] });
   assert.deepEqual([first.enabled, first.order], [true, 7]);
   assert.equal(await test.succeed("plugins", "disable", "1"), "Disabled 'Exporter' for one team.");
   assert.equal((await read()).enabled, false);
   assert.equal(await test.succeed("plugins", "disable", "1"), "'Exporter' was not enabled.");
   await test.succeed("plugins", "enable", "1", "--config", "region=us");
   const second = await read();
-  assert.deepEqual(second.config, { host: "a=b", region: "us", rules: [1] });
+  assert.deepEqual(second.config, { host: "a.example.com", region: "us", rules: ["a=b"] });
   assert.deepEqual([second.enabled, second.order], [true, 7]);
   assert.notEqual(second.updated_at, first.updated_at);
   const files = await test.database.query(
@@ -186,7 +195,7 @@ Deno.test("enable checks the config, fills defaults in, and keeps what was there
   );
   assert.deepEqual(files, [{ key: "token", file_name: "token.json", file_size: 2 }]);
   // A config may hold secrets.
-  assert.doesNotMatch(await test.succeed("plugins", "list", "--json"), /a=b/);
+  assert.doesNotMatch(await test.succeed("plugins", "list", "--json"), /a=b|a\.example/);
 });
 
 Deno.test("a config that the server would never pick up is refused", async () => {

@@ -1,5 +1,7 @@
 /** Who may see and change what: every fence of the console, on a real server. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { strToU8, zipSync } from "fflate";
 import { loadConfig } from "../../src/config/config.ts";
 import { scriptSizes } from "../../src/console/assets.ts";
 import { RateLimit } from "../../src/console/rate_limit.ts";
@@ -253,6 +255,27 @@ Deno.test("bad input is refused with a reason, and changes nothing", async () =>
     const text = await response.text();
     assert.equal(response.status, 400, `${path}: ${text}`);
     assert.match(text, reason);
+  }
+  // A setting that becomes a host to reach.
+  const manifest = {
+    name: "Sender",
+    config: [{ key: "host", type: "string" }],
+    permissions: { net: ["{config.host}:443"] },
+  };
+  const archive = zipSync({
+    "plugin.json": strToU8(JSON.stringify(manifest)),
+    "index.js": strToU8(""),
+  });
+  const ask = (method: string, path: string, body: unknown) =>
+    test.ask(`/api${path}`, { method, headers, body: JSON.stringify(body) });
+  const file = { name: "x.zip", contentType: "", base64: Buffer.from(archive).toString("base64") };
+  assert.equal(await statusOf(ask("POST", "/plugins", { teamId: 1, file })), 200);
+  for (const [host, status] of [["localhost", 400], ["10.0.0.1", 400], ["a.example.com", 200]]) {
+    const form = { teamId: 1, values: { host }, files: {} };
+    const answer = await ask("PUT", "/plugins/1/config", form);
+    const text = await answer.text();
+    assert.equal(answer.status, status, text);
+    if (status === 400) assert.match(text, /names this machine|address is not public/);
   }
   const broken = await test.ask("/api/teams", { method: "POST", headers, body: "{" });
   assert.deepEqual([broken.status, await broken.json()], [400, {

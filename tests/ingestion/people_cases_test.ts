@@ -298,3 +298,31 @@ Deno.test("people, case by case", async (t) => {
   assert.deepEqual(letters, []);
   await pipeline.drain(5_000, new AbortController().signal);
 });
+
+Deno.test("merge people: what fails inside leaves both as they were, and is a dead letter", async () => {
+  await using test = await createTestDatabase();
+  const { pipeline, create } = await createProjects(test.database);
+  const project = await create();
+  await person(project, "target", { t: 1 });
+  await person(project, "other", { o: 1 });
+  const before = await project.people();
+  // After the properties are written and the ids and cohorts are moved.
+  await test.database.query(
+    `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+       $$ BEGIN RAISE EXCEPTION 'this one stays' USING ERRCODE = '23514'; END $$`,
+  );
+  await test.database.query(
+    `CREATE TRIGGER refuse BEFORE DELETE ON posthog_person FOR EACH ROW EXECUTE FUNCTION refuse()`,
+  );
+  await alias(project, "target", "other");
+  assert.deepEqual(await project.people(), before);
+  const letters = await test.database.query<{ event: string; step: string; reason: string }>(
+    "SELECT event, step, reason FROM paddock.dead_letter",
+  );
+  assert.deepEqual(letters.map(({ event, step }) => ({ event, step })), [
+    { event: "$create_alias", step: "write" },
+  ]);
+  assert.match(letters[0]?.reason ?? "", /this one stays/);
+  assert.deepEqual((await project.events()).map(({ event }) => event), ["start", "start"]);
+  await pipeline.drain(5_000, new AbortController().signal);
+});

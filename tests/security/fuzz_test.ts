@@ -10,9 +10,9 @@ import {
   decodeResults,
   encodeFrame,
   FRAME_HEADER_BYTES,
-  FrameReader,
   FrameType,
 } from "../../plugins_runtime/frames.ts";
+import { FrameReader } from "../../plugins_runtime/frame_reader.ts";
 import { RUNTIME_FOLDER } from "../../src/plugins/hosts/host_command.ts";
 import { HostProcess } from "../../src/plugins/hosts/host_process.ts";
 import { fence, pluginEvent, TEAM } from "../plugins/fence.ts";

@@ -68,6 +68,16 @@ async function answer(
   for await (const chunk of request) chunks.push(chunk as Buffer);
   let body: Buffer = Buffer.concat(chunks);
   if (request.headers["content-encoding"] === "gzip") body = zlib.gunzipSync(body);
+  const type = request.headers["content-type"] ?? "";
+  if (type.startsWith("multipart/form-data")) {
+    // Parameters that are too long for an address come as fields, and the statement as one of them.
+    const form = await new Response(new Uint8Array(body), { headers: { "content-type": type } })
+      .formData();
+    for (const [name, value] of form) {
+      if (name === "query") body = Buffer.from(String(value));
+      else searchParams.set(name, String(value));
+    }
+  }
   const inAddress = searchParams.get("query");
   response.setHeader("X-ClickHouse-Query-Id", searchParams.get("query_id") ?? randomUUID());
   response.setHeader("X-ClickHouse-Summary", SUMMARY);

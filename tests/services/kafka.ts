@@ -17,8 +17,6 @@ export interface KafkaOptions {
   readonly properties?: readonly string[];
   /** Listeners beside the plain one, e.g. `SSL://127.0.0.1:9093`. */
   readonly listeners?: readonly string[];
-  /** Users of SCRAM, made when the folder is formatted: `SCRAM-SHA-256=[name=…,password=…]`. */
-  readonly scramUsers?: readonly string[];
   /** Fast once it is warm, rather than soon there. */
   readonly isForLong?: boolean;
 }
@@ -89,7 +87,7 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
     ...["-XX:+UseSerialGC", "-Xmx400m", "-cp", `${jars}/*`],
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
   ];
-  await format(java, directory, file, options.scramUsers ?? []);
+  await format(java, directory, file);
   const url = `127.0.0.1:${port}`;
   return await startService({
     name: "Kafka",
@@ -123,12 +121,7 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
   });
 }
 
-async function format(
-  java: readonly string[],
-  directory: string,
-  file: string,
-  scramUsers: readonly string[],
-): Promise<void> {
+async function format(java: readonly string[], directory: string, file: string): Promise<void> {
   const formatted = await Deno.stat(`${directory}/data/meta.properties`).then(
     () => true,
     () => false,
@@ -139,7 +132,6 @@ async function format(
       ...java,
       ...["kafka.tools.StorageTool", "format", "-t", randomBytes(16).toString("base64url")],
       ...["-c", file],
-      ...scramUsers.flatMap((user) => ["--add-scram", user]),
     ],
     stdin: "null",
   }).output();

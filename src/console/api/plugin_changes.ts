@@ -7,6 +7,7 @@ import { BreakerTable } from "../../plugins/breaker/breaker_table.ts";
 import { checkGrant } from "../../plugins/grants/grant.ts";
 import { PluginGrants } from "../../plugins/grants/plugin_grants.ts";
 import { checkForm } from "../../plugins/registry/config_form.ts";
+import { hostProblems } from "../../plugins/registry/config_hosts.ts";
 import { InstalledPlugins } from "../../plugins/registry/installed_plugins.ts";
 import { checkTeamAccess } from "../../plugins/registry/team_access.ts";
 import { isDownload } from "../../plugins/source/download.ts";
@@ -79,14 +80,24 @@ export function pluginChangeRoutes(parts: ConsoleParts): Hono<ConsoleEnv> {
       key,
       { contentType: file.contentType, fileName: file.name, contents: bytesOf(file.base64) },
     ]);
+    const fields = configFields(plugin.configSchema);
     const form = checkForm(
-      configFields(plugin.configSchema),
+      fields,
       { values: new Map(Object.entries(values)), files: new Map(attachments) },
       before ?? { config: {}, attachments: [] },
     );
-    if (form.problems.length > 0) {
-      const error = form.problems.map(({ message }) => message).join("; ");
-      return c.json({ error, problems: form.problems }, 400);
+    const origins = {
+      database,
+      baseDir: config.BASE_DIR ?? ".",
+      namedGrants: config.PLUGIN_NET_GRANTS ?? "",
+    };
+    const problems = [
+      ...form.problems,
+      ...await hostProblems(origins, plugin, fields, form.config),
+    ];
+    if (problems.length > 0) {
+      const error = problems.map(({ message }) => message).join("; ");
+      return c.json({ error, problems }, 400);
     }
     const configId = await installed.enable({
       pluginId: plugin.id,

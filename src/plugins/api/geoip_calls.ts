@@ -3,10 +3,19 @@ import { errorMessage } from "../../errors.ts";
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
 import type { PluginApi, PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
 
+/** What is known of an address, as JSON text: what it has in common with others, and the rest. */
+export interface CityText {
+  readonly shared: string;
+  readonly rest: string;
+}
+
 /** Who knows where addresses are. */
 export interface Locator {
-  /** @throws Error saying that there is no database */
-  locate(ip: string): unknown;
+  /**
+   * Null where nothing is known of the address.
+   * @throws Error saying that there is no database
+   */
+  locate(ip: string): CityText | null;
 }
 
 /** The longest text that is an address, with a zone, is shorter. */
@@ -36,7 +45,8 @@ export class GeoIpCalls implements PluginApi {
     if (method !== "geoip.locate") return { ok: false, error: `${method} is not available` };
     try {
       const isText = typeof ip === "string" && ip.length <= MAX_ADDRESS;
-      return { ok: true, value: isText ? this.#geoip.locate(ip) : null };
+      const city = isText ? this.#geoip.locate(ip) : null;
+      return city === null ? { ok: true, value: null } : { ok: true, ...city };
     } catch (error) {
       return { ok: false, error: errorMessage(error) };
     }

@@ -12,8 +12,8 @@ export interface EgressTerms {
   readonly connections: number;
   /** In both directions. */
   readonly bytesPerMinute: number;
-  /** A connection on which nothing moves is closed after so long. */
-  readonly idleMs: number;
+  /** A request may take so long, and so long nothing need move on a connection. */
+  readonly requestMs: number;
 }
 
 /** A connection that may be made, to the first of these that answers. */

@@ -18,6 +18,7 @@ import {
   sameSecret,
 } from "./gateway_connection.ts";
 import type { FromGateway, ToGateway } from "./gateway_messages.ts";
+import { RequestClock } from "./request_clock.ts";
 
 /** What is known about one plugin process. */
 interface Client {
@@ -130,24 +131,25 @@ async function carry(
   if (isTunnel) await writeAll(connection, encoder.encode("HTTP/1.1 200 Connected\r\n\r\n"));
   else await writeAll(peer, encoder.encode(request.head));
   await writeAll(peer, rest);
-  let lastMove = performance.now();
-  const { idleMs } = client.terms;
+  const { requestMs } = client.terms;
+  const clock = new RequestClock(requestMs, isTunnel);
   const idle = setInterval(() => {
-    if (performance.now() - lastMove < idleMs) return;
+    if (clock.idleMs < requestMs) return;
     close(connection);
     close(peer);
-  }, idleMs / 4);
-  const moved = (bytes: number) => {
-    lastMove = performance.now();
+  }, requestMs / 4);
+  const moved = (bytes: number, isAnswer: boolean) => {
+    clock.moved(isAnswer);
     client.bytes += bytes;
     checkVolume(client);
   };
   const back = async () => {
     if (!isTunnel) await copyResponseHead(peer, connection);
-    await copy(peer, connection, moved);
+    await copy(peer, connection, (bytes) => moved(bytes, true));
   };
   const answered = back();
-  const both = Promise.all([copy(connection, peer, moved), answered]);
+  const asked = copy(connection, peer, (bytes) => moved(bytes, false));
+  const both = Promise.all([asked, answered]);
   try {
     // Plain HTTP is over with its answer, as nothing may follow it on this connection.
     await (isTunnel ? both : Promise.race([both, answered]));

@@ -6,11 +6,14 @@ import {
   FrameType,
   MAX_CALLS_BYTES,
 } from "../../../plugins_runtime/frames.ts";
-import type { PluginApi, PluginConfig } from "../types.ts";
+import type { PluginApi, PluginCallResult, PluginConfig } from "../types.ts";
 import { readCalls } from "./host_reports.ts";
+import { SharedTexts } from "./shared_texts.ts";
 
 /** Calls of one plugin that are being answered; its worker keeps to fewer, unless it was broken. */
 const MAX_UNANSWERED_CALLS = 50_000;
+
+const encoder = new TextEncoder();
 
 /** A frame whose calls wait for those before them. */
 interface WaitingFrame {
@@ -20,11 +23,10 @@ interface WaitingFrame {
   readonly send: (frame: Uint8Array) => void;
 }
 
-const encoder = new TextEncoder();
-
 export class CallRelay {
   readonly #api: PluginApi;
   readonly #configs: ReadonlyMap<number, PluginConfig>;
+  readonly #shared = new SharedTexts();
   #answered: Promise<void> = Promise.resolve();
   #unanswered = 0;
   #waiting: WaitingFrame[] = [];
@@ -85,7 +87,18 @@ export class CallRelay {
       const mine = answers.slice(at, at + calls.length);
       at += calls.length;
       this.#unanswered -= calls.length;
-      send(encodeFrame(FrameType.Answers, id, encoder.encode(JSON.stringify(mine))));
+      const text = `[${mine.map((each) => this.#text(each)).join()}]`;
+      send(encodeFrame(FrameType.Answers, id, encoder.encode(text)));
     }
+  }
+
+  /** An `ApiAnswer` as JSON. */
+  #text(answer: PluginCallResult): string {
+    if (!("shared" in answer)) return JSON.stringify(answer);
+    const { shared, rest } = answer;
+    const known = this.#shared.numberOf(shared);
+    if (known === null) return `{"ok":true,"value":${shared}${rest}}`;
+    const text = known.isNew ? { text: shared } : {};
+    return JSON.stringify({ ok: true, shared: known.number, ...text, rest });
   }
 }

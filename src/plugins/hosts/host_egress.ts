@@ -29,7 +29,7 @@ export class HostEgress {
       grants,
       // Idle connections that are kept for the next request count too.
       connections: requests * 2,
-      idleMs: requestMs,
+      requestMs,
       bytesPerMinute,
     });
     this.#passes.add(pass);

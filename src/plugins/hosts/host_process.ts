@@ -3,9 +3,9 @@ import {
   decodeFrame,
   encodeFrame,
   type Frame,
-  FrameReader,
   FrameType,
 } from "../../../plugins_runtime/frames.ts";
+import { FrameReader } from "../../../plugins_runtime/frame_reader.ts";
 import { Buffer } from "node:buffer";
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../../errors.ts";
@@ -76,6 +76,9 @@ const BOOT_MS = 30_000;
  */
 const STALL_DEADLINES = 1.25;
 const STALL_GRACE_MS = 1_000;
+
+/** As much as a pipe holds. */
+const READ_BYTES = 64 * 1024;
 
 /** How much of what it prints to standard error is kept. */
 const MAX_STDERR = 4_000;
@@ -231,7 +234,7 @@ export class HostProcess {
     try {
       const reader = new FrameReader();
       const chatter = new Chatter();
-      for await (const chunk of this.#child.stdout) {
+      for await (const chunk of chunksOf(this.#child.stdout)) {
         for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes), chatter);
         // Meanwhile the pipe fills, and then the worker waits.
         while (this.#killReason === null) {
@@ -284,6 +287,27 @@ export class HostProcess {
     for await (const chunk of this.#child.stderr) {
       if (this.#stderr.length < MAX_STDERR) this.#stderr += decoder.decode(chunk, { stream: true });
     }
+  }
+}
+
+/**
+ * What is read of a stream, each time into the same memory: it is to be copied before the next. New
+ * memory for every read would be most of what the server has to collect.
+ */
+async function* chunksOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader({ mode: "byob" });
+  try {
+    let space = new Uint8Array(READ_BYTES);
+    for (;;) {
+      const { value, done } = await reader.read(space);
+      if (done || value === undefined) return;
+      yield value;
+      space = new Uint8Array(value.buffer);
+    }
+  } finally {
+    reader.releaseLock();
   }
 }
 

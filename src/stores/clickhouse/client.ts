@@ -7,6 +7,8 @@ import {
   createClient,
 } from "@clickhouse/client";
 import { errorMessage, PaddockError } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { timed } from "../../telemetry/timed.ts";
 
 export interface ClickHouseOptions {
   /** Without a path, e.g. `https://clickhouse:8443`. */
@@ -23,8 +25,11 @@ const TIMEOUT_MS = 30_000;
 export class ClickHouse {
   readonly database: string;
   readonly #client: ClickHouseClient;
+  readonly #observer: Observer;
 
-  constructor(options: ClickHouseOptions) {
+  /** @param observer told of every statement */
+  constructor(options: ClickHouseOptions, observer: Observer = NOBODY) {
+    this.#observer = observer;
     const { url, database, user, password, ca } = options;
     this.database = database;
     this.#client = createClient({
@@ -34,6 +39,8 @@ export class ClickHouse {
       password,
       request_timeout: TIMEOUT_MS,
       application: "paddock",
+      // Long lists of values do not fit into an address.
+      use_multipart_params_auto: true,
       // What goes wrong is thrown, and said by whoever asked.
       log: { level: ClickHouseLogLevel.OFF },
       clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
@@ -43,16 +50,19 @@ export class ClickHouse {
 
   /**
    * @param statement with `{name: Type}` where a value belongs; never built from values
+   * @param timeoutMs how long the answer may take
    * @throws PaddockError PDK_CLICKHOUSE_UNAVAILABLE, or PDK_CLICKHOUSE_REFUSED with its words
    */
   async query<Row>(
     statement: string,
     values: Readonly<Record<string, unknown>> = {},
+    timeoutMs = TIMEOUT_MS,
   ): Promise<Row[]> {
-    return await answered(async () => {
+    return await this.#answered(async () => {
       const result = await this.#client.query({
         query: statement,
         query_params: values,
+        abort_signal: AbortSignal.timeout(timeoutMs),
         format: "JSONEachRow",
       });
       return await result.json<Row>();
@@ -61,11 +71,15 @@ export class ClickHouse {
 
   /** A statement that brings no rows. Throws as `query` does. */
   async command(statement: string): Promise<void> {
-    await answered(() => this.#client.command({ query: statement }));
+    await this.#answered(() => this.#client.command({ query: statement }));
   }
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  #answered<T>(ask: () => Promise<T>): Promise<T> {
+    return timed(this.#observer, "clickhouse", "query", () => answered(ask));
   }
 }
 

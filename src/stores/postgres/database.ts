@@ -3,6 +3,7 @@ import pg from "pg";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { askWhileListening, CONNECTION_SETTINGS, createPool, type PoolOptions } from "./pool.ts";
 import { QueryTags } from "./query_tag.ts";
 import { COMPRESS_BY_LZ4, MAY_COMPRESS_BY_LZ4 } from "./row_compression.ts";
 
@@ -22,12 +23,7 @@ export interface Queryable {
   query<Row>(statement: string | Statement, values?: readonly unknown[]): Promise<Row[]>;
 }
 
-export interface DatabaseOptions {
-  readonly connectionString: string;
-  /** Connections at most. */
-  readonly max: number;
-  /** Shown in pg_stat_activity. */
-  readonly applicationName: string;
+export interface DatabaseOptions extends PoolOptions {
   /** Told of every statement. */
   readonly observer?: Observer;
   /**
@@ -100,18 +96,10 @@ export class Database implements Queryable {
   constructor(options: DatabaseOptions) {
     this.#options = options;
     this.#observer = options.observer ?? NOBODY;
-    this.#pool = new pg.Pool({
-      connectionString: options.connectionString,
-      max: options.max,
-      application_name: options.applicationName,
-      connectionTimeoutMillis: 5_000,
-      idleTimeoutMillis: 30_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
-    });
+    const { observer: _, ...settings } = options;
+    this.#pool = createPool(settings);
     // A connection that dies while idle must not end the process; the next query opens a new one.
     this.#pool.on("error", (error) => this.#log.warn`connection lost: ${error.message}`);
-    this.#pool.on("connect", (client) => client.on("error", () => {}));
   }
 
   get poolUse(): PoolUse {
@@ -186,9 +174,7 @@ export class Database implements Queryable {
     const client = new pg.Client({
       connectionString: this.#options.connectionString,
       application_name: this.#options.applicationName,
-      connectionTimeoutMillis: 5_000,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 10_000,
+      ...CONNECTION_SETTINGS,
     });
     client.on("error", () => {});
     try {
@@ -197,7 +183,7 @@ export class Database implements Queryable {
       throw asUnavailable(error);
     }
     const { timeoutMs = 0 } = this.#options;
-    if (timeoutMs > 0) endWhenSilent(client, timeoutMs);
+    if (timeoutMs > 0) askWhileListening(client, timeoutMs);
     return client;
   }
 
@@ -240,15 +226,6 @@ async function run<Row>(
   };
   const result = await target.query(query);
   return result.rows as Row[];
-}
-
-/** A connection that only listens learns from nothing that nobody is there any more. */
-function endWhenSilent(client: pg.Client, timeoutMs: number): void {
-  const timer = setInterval(() => {
-    const question = { text: "SELECT 1", query_timeout: timeoutMs };
-    client.query(question).catch(() => client.end());
-  }, timeoutMs);
-  client.on("end", () => clearInterval(timer));
 }
 
 function isUnavailable(error: unknown): error is PaddockError {

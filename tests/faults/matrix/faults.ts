@@ -65,8 +65,46 @@ async function useUpConnections(arena: Arena, holdMs: number): Promise<void> {
     await database.query(`ALTER ROLE ${databaseName} CONNECTION LIMIT -1`);
     await sleep(holdMs);
   } finally {
-    for (const client of held) await client.end();
+    await Promise.all(held.map((client) => client.end()));
   }
+}
+
+/**
+ * A database ends and is started again.
+ * @param isHeld whether only after the time that a fault lasts
+ */
+function outage(
+  name: string,
+  database: "postgres" | "redis",
+  how: "kill" | "stop",
+  { isHeld }: { readonly isHeld: boolean },
+): Fault {
+  return {
+    name,
+    servers: 1,
+    health: database === "redis" ? "celery" : "store",
+    noticedAfterMs: 3_000,
+    async strike({ databases }, _random, { holdMs }) {
+      await databases[database].service[how]();
+      if (isHeld) await sleep(holdMs);
+      await databases[database].start();
+    },
+  };
+}
+
+/** @param isLost whether what was open stays dead when the wire is whole again */
+function networkCut(name: string, { isLost }: { readonly isLost: boolean }): Fault {
+  return {
+    name,
+    servers: 1,
+    health: "store",
+    noticedAfterMs: LEASE_SECONDS * 1_000 + 3_000,
+    async strike({ wire }, _random, { holdMs }) {
+      wire.cut();
+      await sleep(holdMs);
+      wire.mend(isLost);
+    },
+  };
 }
 
 export const FAULTS: readonly Fault[] = [
@@ -99,48 +137,10 @@ export const FAULTS: readonly Fault[] = [
       }
     },
   },
-  {
-    name: "kill -9 of Redis",
-    servers: 1,
-    health: "celery",
-    noticedAfterMs: 3_000,
-    async strike({ databases: { redis } }, _random, { holdMs }) {
-      await redis.service.kill();
-      await sleep(holdMs);
-      await redis.start();
-    },
-  },
-  {
-    name: "kill -9 of Postgres",
-    servers: 1,
-    health: "store",
-    noticedAfterMs: 3_000,
-    async strike({ databases: { postgres } }) {
-      await postgres.service.kill();
-      await postgres.start();
-    },
-  },
-  {
-    name: "Postgres restarted",
-    servers: 1,
-    health: "store",
-    noticedAfterMs: 3_000,
-    async strike({ databases: { postgres } }) {
-      await postgres.service.stop();
-      await postgres.start();
-    },
-  },
-  {
-    name: "Postgres stopped for a while",
-    servers: 1,
-    health: "store",
-    noticedAfterMs: 3_000,
-    async strike({ databases: { postgres } }, _random, { holdMs }) {
-      await postgres.service.stop();
-      await sleep(holdMs);
-      await postgres.start();
-    },
-  },
+  outage("kill -9 of Redis", "redis", "kill", { isHeld: true }),
+  outage("kill -9 of Postgres", "postgres", "kill", { isHeld: false }),
+  outage("Postgres restarted", "postgres", "stop", { isHeld: false }),
+  outage("Postgres stopped for a while", "postgres", "stop", { isHeld: true }),
   {
     name: "Postgres out of connections",
     servers: 1,
@@ -164,28 +164,8 @@ export const FAULTS: readonly Fault[] = [
       }, "patient");
     },
   },
-  {
-    name: "network to Postgres cut, connections survive",
-    servers: 1,
-    health: "store",
-    noticedAfterMs: LEASE_SECONDS * 1_000 + 3_000,
-    async strike({ wire }, _random, { holdMs }) {
-      wire.cut();
-      await sleep(holdMs);
-      wire.mend(false);
-    },
-  },
-  {
-    name: "network to Postgres cut, connections lost",
-    servers: 1,
-    health: "store",
-    noticedAfterMs: LEASE_SECONDS * 1_000 + 3_000,
-    async strike({ wire }, _random, { holdMs }) {
-      wire.cut();
-      await sleep(holdMs);
-      wire.mend(true);
-    },
-  },
+  networkCut("network to Postgres cut, connections survive", { isLost: false }),
+  networkCut("network to Postgres cut, connections lost", { isLost: true }),
   {
     name: "a server stopped past its lease, then woken",
     servers: 2,

@@ -117,7 +117,8 @@ export function startLoad(targets: LoadTargets): Load {
     }
   };
   const clients = Array.from({ length: HTTP_CLIENTS }, async () => {
-    while (!isEnding) {
+    // Whoever was anonymous says who it was before it ends.
+    while (!isEnding || nextHttp % ANONYMOUS_EVERY === 1) {
       await post(nextHttp++);
       await sleep(HTTP_PAUSE_MS);
     }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { JsonObject } from "../../../src/events/types.ts";
-import type { Database } from "../../../src/stores/postgres/database.ts";
+import { type Database, isTransient } from "../../../src/stores/postgres/database.ts";
 import type { Arena } from "./arena.ts";
 import { type SourceName, SOURCES, visitorOf } from "./load.ts";
 
@@ -67,7 +67,11 @@ export async function untilStored(
   while (at.http === undefined || at.celery === undefined) {
     for (const source of SOURCES) {
       if (at[source] !== undefined) continue;
-      const stored = await storedTimes(arena.database, source);
+      const stored = await storedTimes(arena.database, source).catch((error) => {
+        // The fault may not be over for us either.
+        if (isTransient(error)) return new Map<number, number>();
+        throw error;
+      });
       const missing = [...accepted[source]].filter((number) => !stored.has(number));
       if (missing.length === 0) at[source] = performance.now();
       else if (performance.now() > end) {

@@ -20,6 +20,8 @@ export interface Outcome {
   readonly recoveries: readonly Recovery[];
 }
 
+/** A fault does not end at one moment: what it held up may be well again a little sooner. */
+const ENDING_MS = 500;
 /** A server that is well again says so within this. */
 const WELL_AGAIN_MS = 30_000;
 
@@ -94,7 +96,7 @@ function checkHealth(
   { began, ended }: { readonly began: number; readonly ended: number },
 ): void {
   const during = samples.filter(({ askedAt, answeredAt }) =>
-    askedAt > began + fault.noticedAfterMs && answeredAt < ended
+    askedAt > began + fault.noticedAfterMs && answeredAt < ended - ENDING_MS
   );
   const wrong = during.filter(({ status, complaints }) => {
     switch (fault.health) {
@@ -112,6 +114,9 @@ function checkHealth(
   assert.equal(
     wrong.length,
     0,
-    `health: ${wrong.length} of ${during.length}: ${JSON.stringify(wrong.slice(0, 5))}`,
+    `health: ${wrong.length} of ${during.length}, from ${
+      Math.round((wrong[0]?.askedAt ?? 0) - began)
+    } to ${Math.round((wrong.at(-1)?.askedAt ?? 0) - began)} ms of ${Math.round(ended - began)}: ` +
+      JSON.stringify(wrong.slice(0, 5)),
   );
 }

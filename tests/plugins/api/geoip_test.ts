@@ -44,6 +44,22 @@ Deno.test("a plugin locates addresses, those of one turn in one message", async 
   assert.ok(frames.length <= 4, `${frames.length} messages for 100 look-ups`);
 });
 
+Deno.test("a plugin may change what it was told: the next answer does not show it", async () => {
+  const source = `
+    exports.processEvent = async (event, { geoip }) => {
+      const city = await geoip.locate(event.properties.ip);
+      event.properties.told = [city.city.names["zh-CN"], city.traits.ipAddress, city.changed];
+      city.city.names["zh-CN"] = city.changed = "changed";
+      return event;
+    };`;
+  const database = await GeoIpDatabase.open(writeMmdb({ "89.160.20.112/28": LINKOEPING }));
+  await using fenced = fence([{ source }], {}, new GeoIpCalls(database));
+  for (const ip of ["89.160.20.113", "89.160.20.114", "89.160.20.113"]) {
+    const [properties] = propertiesOf(await fenced.run([pluginEvent(1, { ip })]));
+    assert.deepEqual(properties?.told, ["林雪平", ip, null]);
+  }
+});
+
 Deno.test("without a database the plugin sees the error that it knows", async () => {
   const api = new GeoIpCalls({
     locate: () => {

@@ -76,7 +76,7 @@ async function apiOn(store: "redis" | "postgres" | "memory"): Promise<TestApi> {
         calls.map(([pluginConfigId, method, ...args]) => ({ pluginConfigId, method, args })),
       );
       return results.map((result: PluginCallResult) =>
-        result.ok ? result.value : { error: result.error }
+        "value" in result ? result.value : "error" in result ? { error: result.error } : result
       );
     },
     async [Symbol.asyncDispose]() {

@@ -1,11 +1,12 @@
 /** The gateway's process, asked by raw sockets. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { setTimeout as sleep } from "node:timers/promises";
 import { EgressGateway, type EgressPass } from "../../../src/plugins/egress/egress_gateway.ts";
 import type { EgressRefusal } from "../../../src/plugins/egress/egress_gateway.ts";
 import { eventually } from "../../services/eventually.ts";
 
-const TERMS = { pluginId: 7, connections: 3, bytesPerMinute: 1e6, idleMs: 60_000 };
+const TERMS = { pluginId: 7, connections: 3, bytesPerMinute: 1e6, requestMs: 60_000 };
 
 function echoServer(hostname = "127.0.0.1") {
   const listener = Deno.listen({ hostname, port: 0 });
@@ -121,7 +122,7 @@ Deno.test("connections and volume are bounded, and idle ones end", async () => {
     await wide.write(new Uint8Array(100));
     assert.equal(await answer(wide), "");
     wide.close();
-    const short = await gateway.open({ ...TERMS, grants, idleMs: 40 });
+    const short = await gateway.open({ ...TERMS, grants, requestMs: 40 });
     const idle = await say(short, connectTo(echo.port, short.secret));
     assert.match(await answer(idle), /^HTTP\/1\.1 200 /);
     assert.equal(await answer(idle), "");
@@ -136,6 +137,44 @@ Deno.test("connections and volume are bounded, and idle ones end", async () => {
       { setting: "PLUGIN_TRAFFIC_MB_PER_MINUTE" },
     ]);
   });
+});
+
+Deno.test("a request that takes too long is cut, however it keeps moving", async () => {
+  // Answers each connection without end, and never waits for anything.
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const dripping = (async () => {
+    for await (const connection of listener) {
+      (async () => {
+        try {
+          while (await connection.write(new Uint8Array(1)) > 0) await sleep(20);
+        } catch {
+          connection.close();
+        }
+      })();
+    }
+  })();
+  const { port } = listener.addr as Deno.NetAddr;
+  await withGateway(async (gateway, refusals) => {
+    const grants = [`127.0.0.1:${port}`];
+    const pass = await gateway.open({ ...TERMS, grants, requestMs: 200 });
+    const bytes = new TextEncoder();
+    const plain = `GET http://127.0.0.1:${port}/ HTTP/1.1\r\nProxy-Authorization: Basic ${
+      Buffer.from(`plugin:${pass.secret}`).toString("base64")
+    }\r\n\r\n`;
+    for (const head of [connectTo(port, pass.secret), plain]) {
+      const connection = await say(pass, head);
+      if (head !== plain) await connection.write(bytes.encode("asked"));
+      while (await answer(connection) !== "");
+      connection.close();
+    }
+    await eventually(() => refusals.length > 0);
+    assert.deepEqual([refusals[0]?.port, refusals[0]?.remedy], [
+      port,
+      { setting: "PLUGIN_REQUEST_SECONDS" },
+    ]);
+  });
+  listener.close();
+  await dripping;
 });
 
 Deno.test("a gateway that dies is replaced at the same address, with the same passes", async () => {

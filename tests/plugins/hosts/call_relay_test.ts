@@ -61,3 +61,49 @@ Deno.test("frames that are large together are asked for one after the other", as
   assert.deepEqual(asked, [["a"], ["b"], ["b"]]);
   assert.deepEqual(answers.map(([id]) => id), [1, 2, 3]);
 });
+
+Deno.test("what answers begin with is sent once, and again after others took its place", async () => {
+  const ask = sharingRelay();
+  const texts = (answers: readonly Answer[]) => answers.map(({ text }) => text);
+  const first = await ask(["[1", "[2", "[1"]);
+  assert.deepEqual(texts(first), ["[1", "[2", undefined]);
+  assert.deepEqual(texts(await ask(["[2", "[1"])), [undefined, undefined]);
+
+  const others = Array.from({ length: 2_000 }, (_, number) => `["${number}"`);
+  assert.equal((await ask(others)).filter(({ text }) => text === undefined).length, 0);
+  const again = await ask(["[1", ...others.slice(-1)]);
+  assert.deepEqual(texts(again), ["[1", undefined]);
+  assert.ok(Math.max(...again.map(({ shared }) => shared ?? 0)) <= 2_001, "numbers are used again");
+
+  const long = `["${"x".repeat(20_000)}"`;
+  assert.deepEqual(
+    await ask([long, long]),
+    [long, long].map((text) => (
+      { ok: true, value: JSON.parse(`${text}]`) }
+    )),
+  );
+});
+
+interface Answer {
+  readonly shared?: number;
+  readonly text?: string;
+}
+
+/** A relay whose answers begin with what is asked for. */
+function sharingRelay() {
+  const relay = new CallRelay({
+    call: (_configs, calls: readonly PluginCall[]) =>
+      Promise.resolve(
+        calls.map(({ args: [shared] }) => ({ ok: true, shared: String(shared), rest: "]" })),
+      ),
+  }, new Map());
+  let id = 0;
+  return async (texts: readonly string[]) => {
+    const calls = texts.map((text) => ({ configId: 1, method: "m", args: [text] }));
+    const payload = encoder.encode(JSON.stringify(calls));
+    const frame = await new Promise<Uint8Array>((resolve) =>
+      relay.receive({ id: ++id, payload }, resolve)
+    );
+    return JSON.parse(new TextDecoder().decode(decodeFrame(frame).payload)) as Answer[];
+  };
+}

@@ -4,11 +4,11 @@ import {
   decodeFrame,
   encodeFrame,
   encodeResults,
-  FrameReader,
   FrameType,
   type LoadRequest,
   ResultStatus,
 } from "../../../plugins_runtime/frames.ts";
+import { FrameReader } from "../../../plugins_runtime/frame_reader.ts";
 import { randomFrom, type SeededRandom } from "../../services/random.ts";
 
 const encoder = new TextEncoder();
@@ -69,12 +69,12 @@ for await (const chunk of Deno.stdin.readable) {
     for (let n = random.below(6); n > 0; n--) write(noise(random));
     if (random.below(30) === 0) Deno.exit(random.below(3));
     for (let n = random.below(4); n > 0; n--) {
-      const text = random.pick([bytes(random.pick(VALUES)), new Uint8Array(3)]);
+      const text = random.pick([JSON.stringify(random.pick(VALUES)), "\0\0\0"]);
       write(encodeResults(id, [{ index: random.below(10), status: random.below(9), text }]));
     }
     write(encodeResults(
       id,
-      texts.map((text, index) => ({ index, status: ResultStatus.Unchanged, text })),
+      texts.map((_, index) => ({ index, status: ResultStatus.Unchanged, text: "" })),
     ));
   }
 }

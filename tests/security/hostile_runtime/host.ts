@@ -4,10 +4,10 @@ import {
   decodeFrame,
   encodeFrame,
   encodeResults,
-  FrameReader,
   FrameType,
   ResultStatus,
 } from "../../../plugins_runtime/frames.ts";
+import { FrameReader } from "../../../plugins_runtime/frame_reader.ts";
 
 const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const output = Deno.stdout.writable.getWriter();
@@ -20,8 +20,8 @@ for await (const chunk of Deno.stdin.readable) {
       output.write(encodeFrame(FrameType.Loaded, 0, bytes(report)));
     }
     if (type !== FrameType.Events) continue;
-    const forged = bytes({ event: "forged", properties: { forged: true } });
-    const changed = (index: number, text: Uint8Array) => ({
+    const forged = JSON.stringify({ event: "forged", properties: { forged: true } });
+    const changed = (index: number, text: string) => ({
       index,
       status: ResultStatus.Changed,
       text,
@@ -32,7 +32,8 @@ for await (const chunk of Deno.stdin.readable) {
     output.write(encodeResults(id, [changed(99, forged)]));
     const real = decodeEvents(payload).texts.map((text, index) => {
       const event = JSON.parse(new TextDecoder().decode(text));
-      return changed(index, bytes({ ...event, properties: { ...event.properties, real: true } }));
+      const properties = { ...event.properties, real: true };
+      return changed(index, JSON.stringify({ ...event, properties }));
     });
     output.write(encodeResults(id, real.slice(0, 1)));
     // The first once more, now forged: it has its answer.

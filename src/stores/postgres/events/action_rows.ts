@@ -4,6 +4,7 @@ import type { HookPerson } from "../../../actions/hook_message.ts";
 import type { Person, SeenPerson } from "../../../events/persons.ts";
 import type { ActionSubject, PreparedEvent } from "../../../events/prepared_event.ts";
 import type { JsonObject } from "../../../events/types.ts";
+import { NOBODY, type Observer } from "../../../telemetry/observer.ts";
 import { keepMatches } from "../action_matches.ts";
 import type { Queryable } from "../database.ts";
 import insertActionEvents from "./insert_action_events.sql" with { type: "text" };
@@ -20,17 +21,36 @@ export interface ActionMatching {
   ): { readonly ids: readonly number[]; readonly hookedIds: readonly number[] };
 }
 
+/** Cohorts whose members are not in Postgres. */
+export interface CohortsElsewhere {
+  /** Those of the people that are members of any of the cohorts, each with the cohort. */
+  membersOf(asked: {
+    readonly teamIds: readonly number[];
+    readonly cohortIds: readonly number[];
+    readonly personUuids: readonly string[];
+  }): Promise<readonly { readonly cohortId: number; readonly personUuid: string }[]>;
+}
+
 /** Event → ids of the actions that it matches. */
 export type MatchedActions = ReadonlyMap<PreparedEvent, readonly number[]>;
 
 export class ActionRows {
   readonly #matching: ActionMatching;
   readonly #onKept: () => void;
+  readonly #elsewhere: CohortsElsewhere | null;
+  readonly #observer: Observer;
 
   /** @param onKept called when something was kept for hooks and it was committed */
-  constructor(matching: ActionMatching, onKept: () => void) {
+  constructor(
+    matching: ActionMatching,
+    onKept: () => void,
+    elsewhere: CohortsElsewhere | null = null,
+    observer: Observer = NOBODY,
+  ) {
     this.#matching = matching;
     this.#onKept = onKept;
+    this.#elsewhere = elsewhere;
+    this.#observer = observer;
   }
 
   /** Says that what was kept for hooks is committed, so that nobody has to find out by looking. */
@@ -51,13 +71,16 @@ export class ActionRows {
     const matched = new Map<PreparedEvent, readonly number[]>();
     const hooked: HookedMatch[] = [];
     const members = await this.#members(tx, seen);
+    const began = performance.now();
+    let found = 0;
     for (const { event, person } of seen) {
       const { subject, teamId } = event;
       if (subject === undefined) continue;
       const { ids, hookedIds } = this.#matching.match(teamId, subject, {
         properties: person.properties,
-        isMemberOf: (cohortId) => members.has(`${cohortId} ${person.id}`),
+        isMemberOf: (cohortId) => members.has(`${cohortId} ${person.uuid}`),
       });
+      found += ids.length;
       if (ids.length > 0) matched.set(event, ids);
       if (hookedIds.length === 0) continue;
       hooked.push({
@@ -66,24 +89,40 @@ export class ActionRows {
         actionIds: hookedIds,
       });
     }
+    if (seen.length > 0) this.#observer.matched(found, performance.now() - began);
     await keepMatches(tx, hooked);
     return { matched, hasHooked: hooked.length > 0 };
   }
 
-  /** `cohort person` of every membership that the actions ask for. */
+  /** Cohort and person's uuid of every membership that the actions ask for. */
   async #members(
     tx: Queryable,
     seen: readonly SeenPerson[],
   ): Promise<ReadonlySet<string>> {
-    const teams = new Set(seen.map(({ event }) => event.teamId));
-    const cohorts = [...teams].flatMap((teamId) => this.#matching.cohortsOf(teamId));
-    if (cohorts.length === 0) return new Set();
-    const rows = await tx.query<{ cohort: number; person: number }>(
-      `SELECT cohort_id AS cohort, person_id AS person FROM posthog_cohortpeople
-       WHERE cohort_id = ANY ($1::int[]) AND person_id = ANY ($2::int[])`,
-      [cohorts, [...new Set(seen.flatMap(({ person }) => person.id ?? []))]],
+    const teamIds = [...new Set(seen.map(({ event }) => event.teamId))]
+      .filter((teamId) => this.#matching.cohortsOf(teamId).length > 0);
+    if (teamIds.length === 0) return new Set();
+    const cohortIds = teamIds.flatMap((teamId) => this.#matching.cohortsOf(teamId));
+    const people = new Map(
+      seen.filter(({ event }) => teamIds.includes(event.teamId))
+        .map(({ person }) => [person.uuid, person.id]),
     );
-    return new Set(rows.map(({ cohort, person }) => `${cohort} ${person}`));
+    const rows = await tx.query<{ cohort: number; person: string }>(
+      `SELECT member.cohort_id AS cohort, asked.uuid AS person
+       FROM unnest($2::int[], $3::text[]) AS asked (id, uuid)
+       JOIN posthog_cohortpeople AS member ON member.person_id = asked.id
+       WHERE member.cohort_id = ANY ($1::int[])`,
+      [cohortIds, [...people.values()], [...people.keys()]],
+    );
+    const elsewhere = await this.#elsewhere?.membersOf({
+      teamIds,
+      cohortIds,
+      personUuids: [...people.keys()],
+    });
+    return new Set([
+      ...rows.map(({ cohort, person }) => `${cohort} ${person}`),
+      ...(elsewhere ?? []).map(({ cohortId, personUuid }) => `${cohortId} ${personUuid}`),
+    ]);
   }
 }
 

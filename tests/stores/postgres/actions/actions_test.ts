@@ -4,40 +4,11 @@ import {
   DROP_ACTION,
   RELOAD_ACTION,
 } from "../../../../src/actions/action_catalog.ts";
-import { EventActions } from "../../../../src/actions/event_actions.ts";
-import { HookIndex } from "../../../../src/actions/hook_index.ts";
-import type { Pipeline } from "../../../../src/pipeline/pipeline.ts";
 import { Actions } from "../../../../src/stores/postgres/actions.ts";
-import type { Database } from "../../../../src/stores/postgres/database.ts";
-import { ActionRows } from "../../../../src/stores/postgres/events/action_rows.ts";
 import { createAction } from "../../../services/actions.ts";
 import { createTestDatabase } from "../../../services/database.ts";
 import { createPipeline, feed, item, prepareDatabase } from "../../../services/pipeline.ts";
-
-/** A pipeline that matches the actions there are now; nothing has hooks. */
-async function watching(database: Database): Promise<Pipeline> {
-  const catalog = new ActionCatalog(new Actions(database));
-  await catalog.load();
-  const index = new HookIndex(() => Promise.resolve({ teamIds: [], actionIds: [] }));
-  const rows = new ActionRows(new EventActions(catalog, index), () => {});
-  const none = { has: () => false, run: () => Promise.resolve([]) };
-  return createPipeline(database, {}, none, { isWanted: () => false, deferredTo: () => [] }, null, {
-    intents: catalog,
-    rows,
-  });
-}
-
-/** `event: action` of every row, in the order of events. */
-async function matched(database: Database): Promise<string[]> {
-  const rows = await database.query<{ row: string }>(
-    `SELECT event.event || ': ' || action.name AS row
-     FROM posthog_action_events AS matched
-     JOIN posthog_event AS event ON event.id = matched.event_id
-     JOIN posthog_action AS action ON action.id = matched.action_id
-     ORDER BY event.id, action.id`,
-  );
-  return rows.map(({ row }) => row);
-}
+import { matchedRows, watchingActions } from "../../../services/watching_actions.ts";
 
 Deno.test("actions are kept in step with their rows", async () => {
   await using test = await createTestDatabase();
@@ -149,7 +120,7 @@ Deno.test("events that match an action get rows, with the person as the event le
     "INSERT INTO posthog_cohortpeople (cohort_id, person_id) SELECT $1, id FROM posthog_person",
     [cohort],
   );
-  const pipeline = await watching(database);
+  const pipeline = await watchingActions(database);
   await feed(pipeline, [
     item(teamId, { event: "one", properties: { foo: "bar" } }),
     item(teamId, { event: "two", distinct_id: "p", $set: { plan: "free" } }),
@@ -180,7 +151,7 @@ Deno.test("events that match an action get rows, with the person as the event le
     }),
     item(teamId, { event: "foo", properties: { foo: "baz" } }),
   ]);
-  assert.deepEqual(await matched(database), [
+  assert.deepEqual(await matchedRows(database), [
     "one: foo is bar",
     "two: campaign",
     "three: paying",
@@ -192,11 +163,11 @@ Deno.test("events that match an action get rows, with the person as the event le
     "six: address",
     "seven: clicked",
   ]);
-  const again = await watching(database);
+  const again = await watchingActions(database);
   const repeated = item(teamId, { event: "nine", properties: { foo: "bar" } });
   await feed(again, [repeated, repeated]);
   await feed(again, [repeated]);
-  assert.equal((await matched(database)).filter((row) => row === "nine: foo is bar").length, 1);
+  assert.equal((await matchedRows(database)).filter((row) => row === "nine: foo is bar").length, 1);
   // An action whose row is gone costs no event.
   await database.query("DELETE FROM posthog_action_events");
   await database.query("DELETE FROM posthog_actionstep");
