@@ -98,7 +98,8 @@ function networkCut(name: string, { isLost }: { readonly isLost: boolean }): Fau
     name,
     servers: 1,
     health: "store",
-    noticedAfterMs: LEASE_SECONDS * 1_000 + 3_000,
+    // A write may wait for a connection that somebody else waits on, and then for its own answer.
+    noticedAfterMs: 2 * LEASE_SECONDS * 1_000 + 3_000,
     async strike({ wire }, _random, { holdMs }) {
       wire.cut();
       await sleep(holdMs);
