@@ -21,8 +21,11 @@ export interface Fault {
   readonly health: "store" | "celery" | "silent" | "well";
   /** How long after its beginning the server may need to notice. */
   readonly noticedAfterMs: number;
-  /** Does it, and resolves when it is over; nothing is repaired besides starting what died. */
-  strike(arena: Arena, random: () => number, times: FaultTimes): Promise<void>;
+  /**
+   * Does it, and resolves when it is over; nothing is repaired besides starting what died.
+   * @returns by `performance.now()` since when it was so, where doing it takes a while
+   */
+  strike(arena: Arena, random: () => number, times: FaultTimes): Promise<number | void>;
 }
 
 /** What a supervisor does: starts a process that died, as it was. */
