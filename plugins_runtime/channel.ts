@@ -169,6 +169,8 @@ export class LogChannel {
   #secondBegan = 0;
   #inSecond = 0;
   #dropped = 0;
+  /** Of the last line that was. */
+  #droppedOf: LogLine["configId"] = null;
 
   /** @param lineLength characters of one line that are kept */
   constructor(linesPerSecond: number, lineLength: number) {
@@ -177,21 +179,25 @@ export class LogChannel {
   }
 
   write(line: LogLine): void {
+    this.sayDropped();
     const moment = now();
-    if (moment - this.#secondBegan >= 1000) {
-      if (this.#dropped > 0) {
-        const message =
-          `${this.#dropped} log lines were dropped: over ${this.#linesPerSecond} a second`;
-        this.#gather({ configId: line.configId, type: "WARN", message });
-      }
-      [this.#secondBegan, this.#inSecond, this.#dropped] = [moment, 0, 0];
-    }
+    if (moment - this.#secondBegan >= 1000) [this.#secondBegan, this.#inSecond] = [moment, 0];
     if (this.#inSecond >= this.#linesPerSecond) {
       this.#dropped++;
+      this.#droppedOf = line.configId;
       return;
     }
     this.#inSecond++;
     this.#gather({ ...line, message: line.message.slice(0, this.#lineLength) });
+  }
+
+  /** Says how many lines were too many, once their second is over; to be called now and then. */
+  sayDropped(): void {
+    if (this.#dropped === 0 || now() - this.#secondBegan < 1000) return;
+    const message =
+      `${this.#dropped} log lines were dropped: over ${this.#linesPerSecond} a second`;
+    this.#gather({ configId: this.#droppedOf, type: "WARN", message });
+    this.#dropped = 0;
   }
 
   /** As JSON at once: a short piece of a huge text would keep all of it in memory. */

@@ -39,7 +39,7 @@ export const FrameType = {
   Setup: 4,
   /** Answered by `Pong` if the plugin lets its worker breathe. */
   Ping: 5,
-  /** Call teardownPlugin of every config; answered by `TornDown`. */
+  /** Call teardownPlugin of the config with this id, or with id 0 of all; answered by `TornDown`. */
   Teardown: 6,
   /** From the host itself, before `Load`: a library's name, a line feed, its text. */
   Library: 8,
@@ -58,6 +58,7 @@ export const FrameType = {
   SetupDone: 104,
   /** With id 0 the answer to a ping; with id 1 some part of a long call came to its end. */
   Pong: 105,
+  /** With the id of the `Teardown`. */
   TornDown: 106,
   /** JSON `LogLine[]`. */
   Log: 107,

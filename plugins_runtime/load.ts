@@ -1,5 +1,6 @@
 /** Evaluates a plugin's files, as CommonJS, and finds what it exports. */
 import vm from "node:vm";
+import type { TimerFunctions } from "./instance_timers.ts";
 
 /** Functions that a plugin may export, as far as they are functions. */
 export interface PluginExports {
@@ -7,6 +8,12 @@ export interface PluginExports {
 }
 
 type Require = (name: string) => unknown;
+type ScopeFunction = (
+  setTimeout: unknown,
+  setInterval: unknown,
+  clearTimeout: unknown,
+  clearInterval: unknown,
+) => ModuleFunction;
 type ModuleFunction = (
   exports: unknown,
   require: Require,
@@ -33,6 +40,7 @@ const HOOKS = [
 export interface PluginScope {
   readonly posthog: unknown;
   readonly console: unknown;
+  readonly timers: TimerFunctions;
 }
 
 /** What a plugin throws to be called again later. */
@@ -65,7 +73,7 @@ export function loadPlugin(
       instance.exports = JSON.parse(source);
       return instance.exports;
     }
-    const evaluate = compile(path, source);
+    const evaluate = compile(path, source, scope.timers);
     const require: Require = (wanted) => {
       // What is computed may come to anything.
       const name = `${wanted as unknown as string}`;
@@ -91,21 +99,25 @@ export function loadPlugin(
   return exportsOf(run(main), declared);
 }
 
-const WRAPPER = "(function (exports, require, module, posthog, console) {";
+// Timers a function further out, as a plugin may have variables of these names.
+const WRAPPER = "(function (setTimeout, setInterval, clearTimeout, clearInterval) { " +
+  "return function (exports, require, module, posthog, console) {";
 
 /**
  * The file as a function. Its text starts on the first line, so that lines in stack traces are the
  * plugin's own; behind it stand the hooks that were declared without being exported.
  */
-function compile(path: string, source: string): ModuleFunction {
+function compile(path: string, source: string, timers: TimerFunctions): ModuleFunction {
   const declared = HOOKS.map((name) =>
     `${name}: typeof ${name} === "undefined" ? undefined : ${name}`
   );
   const text = `${WRAPPER}${source}
 ;return { ${declared.join(", ")} };
-})`;
+}})`;
   const options = { filename: path, columnOffset: -WRAPPER.length };
-  return new Script(text, options).runInThisContext() as ModuleFunction;
+  const scoped = new Script(text, options).runInThisContext() as ScopeFunction;
+  const { setTimeout, setInterval, clearTimeout, clearInterval } = timers;
+  return scoped(setTimeout, setInterval, clearTimeout, clearInterval);
 }
 
 /** A relative import as a path of the plugin, with the endings that may be left out. */

@@ -1,4 +1,5 @@
 /** The worker that a plugin lives in. Trusted until `harden` ran; from then on it holds no power. */
+import { checkAwsServices } from "./aws_services.ts";
 import { createCapture } from "./capture.ts";
 import { Calls, flushFrames, fromBytes, LogChannel, sendFrame, sendJson } from "./channel.ts";
 import { Deadlines } from "./deadlines.ts";
@@ -19,6 +20,7 @@ import { createNodeFetch, extendResponses } from "./node_fetch.ts";
 import { NOT_READY } from "./hook_call.ts";
 import { decodeHookCall } from "./hook_frames.ts";
 import { PluginInstance } from "./instance.ts";
+import { InstanceTimers } from "./instance_timers.ts";
 import { loadPlugin, type PluginExports, RetryError } from "./load.ts";
 import { SourceMap } from "./source_map.ts";
 import { Libraries, type NetworkAccess } from "./libraries.ts";
@@ -32,6 +34,7 @@ const calls = new Calls();
 const siteRequests = new SiteRequests();
 const deadlines = new Deadlines();
 const instances = new Map<number, PluginInstance>();
+const timers = new Map<number, InstanceTimers>();
 const door = new EgressDoor();
 const nodeFetch = createNodeFetch(door.fetch);
 const maps = new Map<string, SourceMap>();
@@ -49,6 +52,7 @@ function load(request: LoadRequest): LoadReport {
   }
   // Before the plugin's text, which may change what they find.
   const provided = libraries.provide(nodeFetch, network);
+  checkAwsServices(Object.values(request.files), provided.get("aws-sdk"));
   let exports: PluginExports = {};
   let metrics: LoadReport["metrics"] = {};
   for (const config of request.configs) {
@@ -56,7 +60,13 @@ function load(request: LoadRequest): LoadReport {
     const { pluginName, version } = request;
     const capture = createCapture({ configId: config.id, pluginName, version }, calls);
     const api = createApi(config.id, siteRequests, nodeFetch);
-    const scope = { posthog: { capture, api }, console: createConsole(config.id, log) };
+    const own = new InstanceTimers();
+    timers.set(config.id, own);
+    const scope = {
+      posthog: { capture, api },
+      console: createConsole(config.id, log),
+      timers: own.functions,
+    };
     exports = loadPlugin(request.files, request.main, scope, provided);
     const declared = declaredMetrics(exports);
     metrics = declared;
@@ -94,8 +104,10 @@ async function setUp(configId: number): Promise<void> {
   sendJson(FrameType.SetupDone, 0, { configId, error });
 }
 
-async function tearDown(): Promise<void> {
+/** Calls teardownPlugin of one config, which is gone then, or with id 0 of all. */
+async function tearDown(id: number): Promise<void> {
   for (const [configId, instance] of instances) {
+    if (id !== 0 && id !== configId) continue;
     try {
       await instance.teardown();
     } catch (error) {
@@ -106,8 +118,13 @@ async function tearDown(): Promise<void> {
       });
     }
   }
+  if (id !== 0) {
+    instances.delete(id);
+    timers.get(id)?.end();
+    timers.delete(id);
+  }
   log.send();
-  sendFrame(encodeFrame(FrameType.TornDown, 0));
+  sendFrame(encodeFrame(FrameType.TornDown, id));
 }
 
 async function callHook(id: number, payload: Uint8Array): Promise<void> {
@@ -150,9 +167,10 @@ function handle(bytes: Uint8Array): void {
       return;
     case FrameType.Ping:
       deadlines.check();
+      log.sayDropped();
       return sendFrame(encodeFrame(FrameType.Pong, id));
     case FrameType.Teardown:
-      tearDown();
+      tearDown(id);
   }
 }
 

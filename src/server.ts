@@ -143,6 +143,7 @@ async function start(
     database,
     serverId: presence.id,
     tooLarge: postgresInbox,
+    observer,
   }, started);
   const inbox = new GroupCommitInbox(kafka?.inbox ?? postgresInbox, () => queue.notify());
   const metrics = new PluginMetrics(inbox, (configId) => targets.get(configId), observer);
@@ -194,6 +195,7 @@ async function start(
     notifications,
     cohorts: kafka?.cohorts ?? null,
     hurry: hurry.signal,
+    observer,
   }, started);
   const teams = new Teams(database);
   const parking = new PostgresParking(database);
@@ -216,7 +218,7 @@ async function start(
     },
   );
 
-  captureInternalMetrics(config, telemetry, { inbox, teams }, started);
+  captureInternalMetrics(config, telemetry, { inbox: postgresInbox, teams }, started);
   const leaseTtlMs = config.CELERY_LEASE_SECONDS * 1000;
   const queue: QueueSource = new QueueSource(
     postgresInbox,
@@ -228,7 +230,7 @@ async function start(
   const sources: Source[] = kafka === null ? [parked, queue] : [parked, kafka.source, queue];
   if (storage.redisUrl !== null) {
     const { PLUGINS_CELERY_QUEUE: name } = config;
-    const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs };
+    const options = { redisUrl: storage.redisUrl, queue: name ?? "", leaseTtlMs, observer };
     sources.push(new CelerySource(options));
     started.push("liveness", startLivenessKeys(storage.redisUrl, VERSION, config.JOB_QUEUES));
   }

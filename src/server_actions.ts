@@ -22,6 +22,7 @@ import { ActionRows, type CohortsElsewhere } from "./stores/postgres/events/acti
 import { Hooks } from "./stores/postgres/hooks.ts";
 import type { ServerPresence } from "./stores/postgres/servers.ts";
 import type { PubSub } from "./stores/pubsub.ts";
+import type { Observer } from "./telemetry/observer.ts";
 import { RedisPubSub } from "./stores/redis/pubsub.ts";
 
 /** How often all actions are read anew: PostHog's server before did it as often. */
@@ -49,6 +50,7 @@ export async function startActions(
     readonly cohorts: CohortsElsewhere | null;
     /** Ends the waiting for requests under way. */
     readonly hurry: AbortSignal;
+    readonly observer: Observer;
   },
   started: StopStack,
 ): Promise<StartedActions> {
@@ -71,7 +73,7 @@ export async function startActions(
   const hooks = new Hooks(database);
   const index = new HookIndex(() => hooks.hooked());
   const rows = (onKept: () => void) =>
-    new ActionRows(new EventActions(catalog, index), onKept, parts.cohorts);
+    new ActionRows(new EventActions(catalog, index), onKept, parts.cohorts, parts.observer);
   if (parts.jobs === null) {
     log.warn("webhooks and REST hooks are told of nothing: JOB_QUEUES names no queue");
     return { intents: catalog, rows: rows(() => {}) };
@@ -88,17 +90,27 @@ function startHookJobs(
   config: Config,
   hooks: Hooks,
   { database, connectionString }: Jobs,
-  { presence, hurry }: { readonly presence: ServerPresence; readonly hurry: AbortSignal },
+  { presence, hurry, observer }: {
+    readonly presence: ServerPresence;
+    readonly hurry: AbortSignal;
+    readonly observer: Observer;
+  },
   started: StopStack,
 ): void {
   const client = new HookClient({
     grants: hookGrants(config.HOOK_NET_GRANTS),
     timeoutMs: config.HOOK_TIMEOUT_SECONDS * 1000,
   });
-  const jobs = new HookJobs(client, hooks, {
-    attempts: config.HOOK_ATTEMPTS,
-    firstWaitSeconds: config.HOOK_RETRY_SECONDS,
-  }, config.HOOK_CONCURRENCY);
+  const jobs = new HookJobs(
+    client,
+    hooks,
+    {
+      attempts: config.HOOK_ATTEMPTS,
+      firstWaitSeconds: config.HOOK_RETRY_SECONDS,
+    },
+    config.HOOK_CONCURRENCY,
+    observer,
+  );
   const tasks = { [HOOK_TASK]: (job: unknown, attempt: number) => jobs.run(job, attempt) };
   const runner = new JobRunner(database, tasks, presence, {
     takesMany: true,

@@ -27,6 +27,7 @@ import type { Database } from "./stores/postgres/database.ts";
 import { DeadLetters } from "./stores/postgres/dead_letters.ts";
 import type { EventOutput } from "./stores/postgres/events/event_store.ts";
 import { KafkaOutbox } from "./stores/postgres/kafka_outbox/kafka_outbox.ts";
+import type { Observer } from "./telemetry/observer.ts";
 import { VERSION } from "./version.ts";
 
 /** What a server in Kafka mode does through Kafka. */
@@ -53,6 +54,7 @@ export interface KafkaNeeds {
   readonly serverId: string;
   /** For events that are larger than Kafka takes. */
   readonly tooLarge: Inbox;
+  readonly observer: Observer;
 }
 
 const CLICKHOUSE_LOOK_MS = 10_000;
@@ -68,7 +70,7 @@ export async function startKafka(
   started: StopStack,
 ): Promise<KafkaParts | null> {
   if (!config.KAFKA_ENABLED) return null;
-  const { database, serverId, tooLarge } = needs;
+  const { database, serverId, tooLarge, observer } = needs;
   const connection = kafkaConnection(config, `plugin-server-v${VERSION}-${serverId}`);
   const prefix = config.KAFKA_PREFIX ?? "";
   const producer = (name: string) => {
@@ -78,6 +80,7 @@ export async function startKafka(
       maxMessages: config.KAFKA_PRODUCER_MAX_QUEUE_SIZE,
       maxBytes: config.KAFKA_MAX_MESSAGE_BATCH_SIZE,
       flushMs: config.KAFKA_FLUSH_FREQUENCY_MS,
+      observer,
     });
     started.push(`kafka ${name}`, () => made.close());
     return made;
@@ -96,7 +99,7 @@ export async function startKafka(
   const relay = new KafkaRelay(outbox, sender(relayed), { pollMs: RELAY_POLL_MS });
   relay.start();
   started.push("kafka relay", () => relay.stop());
-  const clickhouse = new ClickHouse(await clickHouseOptions(config));
+  const clickhouse = new ClickHouse(await clickHouseOptions(config), observer);
   started.push("clickhouse", () => clickhouse.close());
   const watch = new ClickHouseWatch(clickhouse);
   watch.start(CLICKHOUSE_LOOK_MS);

@@ -24,6 +24,7 @@ import { PluginLogWriter } from "./plugins/logs/plugin_log_writer.ts";
 import { PluginReportWriter } from "./plugins/logs/plugin_report_writer.ts";
 import { storedSecrets } from "./plugins/registry/stored_secrets.ts";
 import { PluginRegistry } from "./plugins/registry/plugin_registry.ts";
+import { WorkingVersions } from "./plugins/registry/working_versions.ts";
 import { RELOAD_CHANNEL, Reloader } from "./plugins/registry/reloader.ts";
 import { siteAddress } from "./plugins/site/site_address.ts";
 import { SiteClient } from "./plugins/site/site_client.ts";
@@ -143,11 +144,18 @@ export async function startPlugins(
     refusals,
     observer: deliveries.observer,
     tap: deliveries.tap,
+    worked: (spec, exports) => void registry.worked(spec, exports),
     site: new SiteClient(siteAddress(config.SITE_URL), new PostgresSiteKeys(database)),
   });
   started.push("plugins", () => hosts.stop(TEARDOWN_MS));
   const registry = new PluginRegistry(
-    { database, grants: new PluginGrants(database), log: pluginLog, reports },
+    {
+      database,
+      grants: new PluginGrants(database),
+      log: pluginLog,
+      reports,
+      working: new WorkingVersions(database),
+    },
     {
       baseDir: config.BASE_DIR ?? ".",
       namedGrants: parseNamedGrants(config.PLUGIN_NET_GRANTS ?? ""),
@@ -164,7 +172,7 @@ export async function startPlugins(
     hosts.targets.waitFor(
       await deliveries.cursors.ensure(wantedCursors(specs, hosts.targets), configIdsOf(specs)),
     );
-    hosts.apply(specs);
+    hosts.apply(specs, registry.takeBefore(specs));
   });
   await reloader.now();
   started.push("plugin reload", () => reloader.stop());

@@ -33,6 +33,9 @@ import type { PluginLogEntry, PluginSpec } from "./plugins/types.ts";
 import { hostOptions } from "./server_plugins.ts";
 
 /** The only plugin, config, and team there are. */
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 const ID = 1;
 const TEAM_ID = 2;
 const NOW = "2021-10-28T12:00:00.000Z";
@@ -232,16 +235,15 @@ async function process(
   const outcomes = await hosts.chains.run(
     TEAM_ID,
     through.map((event) => ({
-      json: JSON.stringify(event),
-      uuid: String(event.uuid),
+      text: encoder.encode(JSON.stringify(event)),
       distinctId: String(event.distinct_id),
     })),
   );
   const changed = outcomes.values();
   return events.map((event) => {
     if (event.event === "$snapshot") return event;
-    const json = changed.next().value?.json ?? null;
-    return json === null ? null : JSON.parse(json);
+    const text = changed.next().value?.text ?? null;
+    return text === null ? null : JSON.parse(decoder.decode(text));
   });
 }
 

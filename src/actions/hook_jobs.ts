@@ -4,6 +4,7 @@ import { errorMessage } from "../errors.ts";
 import { readHookJob, type StoredHookJob } from "../jobs/job_payload.ts";
 import { type RetryPolicy, waitSeconds } from "../jobs/job_settings.ts";
 import { again, DONE, failedFor, type JobVerdict, notReady } from "../jobs/job_verdict.ts";
+import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import type { HookAnswer, HookClient } from "./hook_client.ts";
 import { ReceiverLoads } from "./receiver_loads.ts";
 
@@ -20,6 +21,7 @@ export class HookJobs {
   readonly #hooks: RestHookRemoval;
   readonly #policy: RetryPolicy;
   readonly #loads: ReceiverLoads;
+  readonly #observer: Observer;
   readonly #log = getLogger(["paddock", "actions"]);
 
   /** @param concurrency requests that are made at a time; a slow receiver gets a quarter of them */
@@ -28,10 +30,12 @@ export class HookJobs {
     hooks: RestHookRemoval,
     policy: RetryPolicy,
     concurrency: number,
+    observer: Observer = NOBODY,
   ) {
     this.#client = client;
     this.#hooks = hooks;
     this.#policy = policy;
+    this.#observer = observer;
     this.#loads = new ReceiverLoads(Math.max(1, Math.floor(concurrency / 4)));
   }
 
@@ -48,7 +52,10 @@ export class HookJobs {
     }
     const answer = await this.#loads.take(
       hostOf(job.target),
-      () => this.#client.post(job.target, job.body),
+      () => {
+        this.#observer.hookFired(job.hookId === null ? "webhook" : "REST hook");
+        return this.#client.post(job.target, job.body);
+      },
       isHealthy,
     );
     if (answer === null) return notReady("its receiver is slow, and busy with others");

@@ -44,4 +44,6 @@ export interface RawEvent {
   readonly uuid: string;
   /** How often it became a dead letter before, where it was replayed. */
   readonly attempts?: number;
+  /** The server's own, which no plugin is told of. Never taken from what a sender says. */
+  readonly isOwn?: true;
 }

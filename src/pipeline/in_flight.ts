@@ -1,4 +1,5 @@
-import type { ReceivedBatch } from "../sources/source.ts";
+import type { RawEvent } from "../events/types.ts";
+import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 
 /** One taken batch until all its items are durable. */
 export class InFlightBatch {
@@ -36,4 +37,32 @@ export class InFlightBatch {
   unfinished(): number[] {
     return this.#done.flatMap((done, index) => done ? [] : [index]);
   }
+}
+
+/** What stood at a place of the batch. */
+export function itemAt({ batch }: InFlightBatch, index: number): ReceivedItem {
+  return batch.items[index] as ReceivedItem;
+}
+
+/** How long ago the first event of a batch was received; 0 where that is not known. */
+export function ageMs(items: readonly ReceivedItem[]): number {
+  const [first] = items;
+  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
+  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
+}
+
+/** Whether no plugin is told of it. */
+export function isOwn(item: ReceivedItem): boolean {
+  return item.kind === "event" && item.event.isOwn === true;
+}
+
+/** What stood at places of the batch, as it came. */
+export function rawEvents(
+  inFlight: InFlightBatch,
+  places: readonly { readonly index: number }[],
+): RawEvent[] {
+  return places.flatMap(({ index }) => {
+    const item = itemAt(inFlight, index);
+    return item.kind === "event" ? [item.event] : [];
+  });
 }

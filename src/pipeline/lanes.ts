@@ -8,15 +8,14 @@ import { getLogger } from "@logtape/logtape";
 import type { PluginEvent, RawEvent } from "../events/types.ts";
 import { at, here, type TracePlace } from "../telemetry/tracing.ts";
 import type { Parking } from "./parking.ts";
-import type { Transform, Transformed } from "./transform.ts";
+import type { PackedEvent, Transform, Transformed } from "./transform.ts";
 import { Wakeups } from "./wakeups.ts";
 
 /** Events of one team that enter its lane together, and whom to tell of each. */
 export interface LaneLoad {
   readonly teamId: number;
-  readonly events: readonly PluginEvent[];
-  /** As they came, index by index. */
-  readonly raw: readonly RawEvent[];
+  /** As they came: so many from `offset` on. */
+  raw(offset: number, count: number): RawEvent[];
   /** They are through; `results` begin at `offset`. Must not throw. */
   next(results: readonly Transformed[], offset: number): void;
   /** So many from `offset` on are durable elsewhere, and come again when it is their turn. */
@@ -27,6 +26,7 @@ interface Frame {
   readonly load: LaneLoad;
   readonly offset: number;
   readonly count: number;
+  readonly events: readonly PackedEvent[];
   readonly since: number;
   readonly place: TracePlace;
 }
@@ -94,8 +94,8 @@ export class Lanes {
    * Where no plugin is in the way, `load.next` is called before this returns.
    * @param wasParked whether it is their turn now, so that they are not parked again
    */
-  enter(load: LaneLoad, wasParked: boolean): void {
-    const { teamId, events } = load;
+  enter(load: LaneLoad, events: readonly PluginEvent[], wasParked: boolean): void {
+    const { teamId } = load;
     const now = performance.now();
     if (this.#lastTeam !== null && this.#lastTeam !== teamId) {
       this.#companyUntil = now + COMPANY_MS;
@@ -108,9 +108,12 @@ export class Lanes {
     const lane = this.#lane(teamId);
     for (let offset = 0; offset < events.length; offset += FRAME_EVENTS) {
       const count = Math.min(FRAME_EVENTS, events.length - offset);
-      const frame = { load, offset, count, since: now, place: here() };
-      if (lane.isSlow && !wasParked) this.#park(lane, frame);
-      else lane.waiting.push(frame);
+      if (lane.isSlow && !wasParked) {
+        this.#park(lane, { load, offset, count });
+        continue;
+      }
+      const packed = this.#transform.pack(events.slice(offset, offset + count));
+      lane.waiting.push({ load, offset, count, events: packed, since: now, place: here() });
     }
     this.#pump(lane);
   }
@@ -166,7 +169,12 @@ export class Lanes {
   /** How many events a lane may have with its plugins. */
   #window(lane: Lane): number {
     if (this.#parking === null) return Infinity;
-    if (!lane.isSlow) return Math.max(FRAME_EVENTS, this.#maxEvents / 4);
+    if (!lane.isSlow) {
+      return Math.max(
+        FRAME_EVENTS,
+        this.#maxEvents / (performance.now() < this.#companyUntil ? 4 : 2),
+      );
+    }
     // All slow lanes together leave half of the room to the others.
     return Math.max(1, Math.min(SLOW_EVENTS, Math.floor(this.#maxEvents / 2 / this.#slowLanes)));
   }
@@ -178,10 +186,9 @@ export class Lanes {
     }
   }
 
-  #send(lane: Lane, { load, offset, count, place }: Frame): void {
+  #send(lane: Lane, { load, offset, count, events, place }: Frame): void {
     lane.active += count;
     // Started before the earlier frame is through: the chain keeps order per plugin by itself.
-    const events = load.events.slice(offset, offset + count);
     const started = at(place, () => this.#transform.run(lane.teamId, events));
     const before = lane.tail;
     lane.tail = (async () => {
@@ -214,10 +221,10 @@ export class Lanes {
     this.#changes.wake();
   }
 
-  #park(lane: Lane, { load, offset, count }: Frame): void {
+  #park(lane: Lane, { load, offset, count }: Pick<Frame, "load" | "offset" | "count">): void {
     lane.serial++;
     lane.parking++;
-    const events = load.raw.slice(offset, offset + count);
+    const events = load.raw(offset, count);
     this.#parking?.park({ teamId: lane.teamId, events }, () => {
       lane.parking--;
       load.parked(offset, count);

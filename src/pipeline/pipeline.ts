@@ -2,7 +2,6 @@
 import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
-import type { RawEvent } from "../events/types.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
 import { NOBODY, type Observer } from "../telemetry/observer.ts";
 import type { EventTap } from "../telemetry/event_tap.ts";
@@ -11,9 +10,10 @@ import { Backoff } from "./backoff.ts";
 import { Counters } from "./counters.ts";
 import { deadLetterOf, type DecodedEvent, decodeEvent } from "./decode.ts";
 import type { EventStore } from "./event_store.ts";
-import { InFlightBatch } from "./in_flight.ts";
+import { EventToWrite, type Origin } from "./event_to_write.ts";
+import { ageMs, InFlightBatch, isOwn, itemAt, rawEvents } from "./in_flight.ts";
 import type { JobIntake } from "./job_intake.ts";
-import { Lanes } from "./lanes.ts";
+import { type LaneLoad, Lanes } from "./lanes.ts";
 import { Parking, type ParkingPlace } from "./parking.ts";
 import type { PluginChains } from "./plugin_chains.ts";
 import type { DeliveryIntents } from "./plugin_hooks.ts";
@@ -68,9 +68,9 @@ export interface PipelineOptions {
 /** One decoded event and where it stands in its batch. */
 interface Decoded extends DecodedEvent {
   readonly index: number;
-  readonly raw: RawEvent;
-  readonly item: ReceivedItem;
 }
+
+type Place = Pick<Decoded, "index" | "claim">;
 
 export class Pipeline {
   readonly counters = new Counters();
@@ -78,6 +78,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   readonly #queue = new WriteQueue();
   readonly #observer: Observer;
+  readonly #onIllegalId = (id: string) => this.#observer.illegalDistinctId(id);
   /** Each team's way through its plugins. */
   readonly lanes: Lanes;
   readonly #parking: Parking | null;
@@ -101,7 +102,10 @@ export class Pipeline {
     this.#writers = Array.from(
       { length: options.writers },
       () =>
-        new Writer(this.#queue, parts.store, this.counters, { batchSize: options.writeBatchSize }),
+        new Writer(this.#queue, parts.store, this.counters, {
+          batchSize: options.writeBatchSize,
+          observer: this.#observer,
+        }),
     );
   }
 
@@ -152,7 +156,8 @@ export class Pipeline {
       batch,
       (bytes) => this.#finished(bytes),
       (finished) => {
-        this.#observer.batchDone(source, items.length, performance.now() - began);
+        const own = items.filter(isOwn).length;
+        this.#observer.batchDone(source, items.length, performance.now() - began, own);
         trace.end();
         this.#acknowledge(finished);
       },
@@ -171,7 +176,7 @@ export class Pipeline {
       try {
         if (item.kind === "event") {
           const decoded = decodeEvent(item.event, item.bytes, this.#options.eventMaxBytes);
-          const entry = { ...decoded, index, raw: item.event, item };
+          const entry = { ...decoded, index };
           const team = byTeam.get(item.event.teamId);
           if (team === undefined) byTeam.set(item.event.teamId, [entry]);
           else team.push(entry);
@@ -189,7 +194,12 @@ export class Pipeline {
     const teams = await this.#teams([...byTeam.keys()]);
     if (teams === null) return;
     for (const [teamId, events] of byTeam) {
-      this.#send(source, inFlight, teamId, teams.get(teamId), events);
+      for (const ofServer of [false, true]) {
+        const some = events.filter(({ index }) => isOwn(itemAt(inFlight, index)) === ofServer);
+        if (some.length > 0) {
+          this.#send(source, inFlight, teamId, teams.get(teamId), some, ofServer);
+        }
+      }
     }
   }
 
@@ -228,23 +238,25 @@ export class Pipeline {
     teamId: number,
     team: TeamRules | undefined,
     events: readonly Decoded[],
+    ofServer: boolean,
   ): void {
     if (team === undefined) {
       const error = new PaddockError("PDK_TEAM_UNKNOWN", `there is no team ${teamId}`);
       this.#queue.push(
-        events.map(({ item, index }) =>
-          this.#letter(source, item, error, () => inFlight.finish(index))
+        events.map(({ index }) =>
+          this.#letter(source, itemAt(inFlight, index), error, () => inFlight.finish(index))
         ),
       );
       return;
     }
-    const place = here();
+    const origin = { source, inFlight, place: here(), observer: this.#observer, ofServer };
     const { tap } = this.#parts;
     if (tap?.isOpen) tap.pass({ name: "received" }, teamId, events.map(({ event }) => event));
-    this.lanes.enter({
+    // What follows is remembered while the events wait: their places, not what is in them.
+    const places = events.map(({ index, claim }) => ({ index, claim }));
+    const load: LaneLoad = {
       teamId,
-      events: events.map(({ event }) => event),
-      raw: events.map(({ raw }) => raw),
+      raw: (offset, count) => rawEvents(inFlight, places.slice(offset, offset + count)),
       next: (results, offset) => {
         const items: WriteItem[] = [];
         if (tap?.isOpen) {
@@ -254,56 +266,51 @@ export class Pipeline {
         const dropped = results.filter(({ event }) => event === null).length;
         if (dropped > 0) this.#observer.dropped(source, dropped);
         results.forEach((result, position) => {
-          const decoded = events[offset + position] as Decoded;
-          const done = () => inFlight.finish(decoded.index);
-          const item = this.#writeItem(source, decoded, result, team, done);
-          if (item !== null) items.push({ ...item, place });
+          const { index, claim } = places[offset + position] as Place;
+          const item = this.#writeItem(origin, index, claim, result, team);
+          if (item !== null) items.push(item);
         });
         this.#queue.push(items);
       },
       parked: (offset, count) => {
         this.counters.parked += count;
-        for (const { index } of events.slice(offset, offset + count)) inFlight.finish(index);
+        for (const { index } of places.slice(offset, offset + count)) inFlight.finish(index);
       },
-    }, inFlight.batch.wasParked === true);
+    };
+    const entering = events.map(({ event }) => event);
+    if (ofServer) load.next(entering.map((event) => ({ event, marks: null })), 0);
+    else this.lanes.enter(load, entering, inFlight.batch.wasParked === true);
   }
 
   #writeItem(
-    source: string,
-    decoded: Decoded,
+    origin: Origin,
+    index: number,
+    claim: string,
     { event, marks }: Transformed,
     team: TeamRules,
-    done: () => void,
   ): WriteItem | null {
+    const { source, inFlight, ofServer } = origin;
     if (event === null) {
       this.counters.dropped++;
-      done();
+      inFlight.finish(index);
       return null;
     }
     try {
       const { definitions, actions, deliveries } = this.#parts;
       const prepared = prepareEvent(event, {
-        claim: decoded.claim,
+        claim,
         team,
         marks,
-        deferredTo: deliveries.deferredTo(event.team_id),
+        deferredTo: ofServer ? [] : deliveries.deferredTo(event.team_id),
+        onIllegalId: this.#onIllegalId,
         definitions,
         hasActions: actions.isWatched(event.team_id),
       });
-      const deadLetter = (error: unknown) => {
-        this.#observer.deadLettered(source, "PDK_ROW_REFUSED");
-        return {
-          ...deadLetterOf(source, decoded.item, error),
-          step: "write",
-          code: "PDK_ROW_REFUSED" as const,
-        };
-      };
-      const outgoing = deliveries.isWanted(event.team_id, prepared.name)
-        ? { outgoing: outgoingEvent(event, prepared.name) }
-        : {};
-      return { work: { kind: "event", event: { ...prepared, ...outgoing }, deadLetter }, done };
+      const isWanted = !ofServer && deliveries.isWanted(event.team_id, prepared.name);
+      const outgoing = isWanted ? { outgoing: outgoingEvent(event, prepared.name) } : {};
+      return new EventToWrite({ ...prepared, ...outgoing }, origin, index);
     } catch (error) {
-      return this.#letter(source, decoded.item, error, done);
+      return this.#letter(source, itemAt(inFlight, index), error, () => inFlight.finish(index));
     }
   }
 
@@ -385,11 +392,4 @@ export class Pipeline {
     this.#acks.add(ack);
     ack.finally(() => this.#acks.delete(ack));
   }
-}
-
-/** How long ago the first event of a batch was received; 0 where that is not known. */
-function ageMs(items: readonly ReceivedItem[]): number {
-  const [first] = items;
-  const received = first?.kind === "event" ? Date.parse(first.event.now) : NaN;
-  return Number.isNaN(received) ? 0 : Math.max(0, Date.now() - received);
 }

@@ -2,9 +2,8 @@
 
 /** One event on its way into a team's plugins. */
 export interface ChainInput {
-  /** The JSON text of a PluginEvent. */
-  readonly json: string;
-  readonly uuid: string;
+  /** A PluginEvent as JSON text in UTF-8. */
+  readonly text: Uint8Array;
   /** Chooses the worker, so that a person's events meet the same `global`. */
   readonly distinctId: string;
 }
@@ -12,7 +11,7 @@ export interface ChainInput {
 /** What the team's plugins made of one event. */
 export interface ChainOutcome {
   /** The event as it left the last plugin; the very input text if nobody changed it; null if dropped. */
-  readonly json: string | null;
+  readonly text: Uint8Array | null;
   /** `"Name (pluginConfigId)"` of every plugin that ran without error, in order. */
   readonly succeeded: readonly string[];
   /** The same for those that threw, timed out, crashed or were not available. */

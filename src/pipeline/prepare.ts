@@ -48,6 +48,8 @@ export interface PrepareContext {
   readonly marks: PluginMarks | null;
   /** Plugins that are told of it once it is stored. */
   readonly deferredTo: readonly string[];
+  /** Told of an id that people are not merged over. */
+  readonly onIllegalId?: (id: string) => void;
   readonly definitions: DefinitionIndex;
   /** Whether the team has actions. */
   readonly hasActions: boolean;
@@ -90,7 +92,7 @@ export function prepareEvent(event: PluginEvent, context: PrepareContext): Prepa
   if (setOnce !== null) stored.$set_once = setOnce;
   const updatesPerson = event.event !== "$groupidentify";
   const groups = groupsOf(event.event, own);
-  const merge = mergeOf(event.event, distinctId, own);
+  const merge = mergeOf(event.event, distinctId, own, context.onIllegalId);
   return {
     ...base,
     properties: storableJsonText(stored),
@@ -166,6 +168,7 @@ function mergeOf(
   name: string,
   distinctId: string,
   properties: JsonObject,
+  onIllegalId: PrepareContext["onIllegalId"],
 ): PreparedEvent["person"]["merge"] {
   const identifies = name === "$identify";
   if (!identifies && name !== "$create_alias") return null;
@@ -176,7 +179,10 @@ function mergeOf(
   const otherId = storableText(String(other));
   // The very same id on both sides asks for nothing.
   if (otherId === distinctId) return null;
-  return isMergeable(otherId) && isMergeable(distinctId) ? { otherId, identifies } : null;
+  const illegal = [otherId, distinctId].find((id) => !isMergeable(id));
+  if (illegal === undefined) return { otherId, identifies };
+  onIllegalId?.(illegal);
+  return null;
 }
 
 /** The first that is a date, or else now. */

@@ -1,4 +1,5 @@
 /** Sends each team's events through its plugins, and keeps each team's events in order. */
+import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
@@ -15,9 +16,21 @@ export interface Transformed {
   readonly marks: PluginMarks | null;
 }
 
+/** What no plugin may change. */
+type Envelope = Pick<PluginEvent, "uuid" | "team_id" | "site_url" | "now" | "sent_at">;
+
+/**
+ * An event that waits for its turn: as text, since the garbage collector looks at and moves every
+ * part of an object time and again, and thousands wait.
+ */
+export type PackedEvent =
+  | { readonly envelope: Envelope; readonly distinctId: string; readonly text: Uint8Array }
+  /** Passes the plugins by. */
+  | { readonly recording: PluginEvent };
+
 const TOO_DEEP = `it nests deeper than ${MAX_NESTING} levels`;
 
-/** Characters of JSON that are parsed in one turn of the event loop. */
+/** Bytes of JSON that are parsed in one turn of the event loop. */
 const READ_AT_ONCE = 512 * 1024;
 
 /** Longer texts are looked through before they are parsed. */
@@ -36,67 +49,91 @@ export class Transform {
     return this.#chains.has(teamId);
   }
 
-  /** Runs events of one team through its plugins. Results in input order; never rejects. */
-  run(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
-    return this.#chains.has(teamId)
-      ? this.#through(teamId, frame)
-      : Promise.resolve(frame.map((event) => ({ event, marks: null })));
+  /** Makes events ready to wait. */
+  pack(events: readonly PluginEvent[]): PackedEvent[] {
+    // Recordings pass plugins by: no plugin of that era expects them in processEvent.
+    const texts = inOneBuffer(
+      events.flatMap((event) => event.event === "$snapshot" ? [] : [JSON.stringify(event)]),
+    ).values();
+    return events.map((event) => {
+      if (event.event === "$snapshot") return { recording: event };
+      const { uuid, team_id, site_url, now, sent_at, distinct_id: distinctId } = event;
+      const envelope = { uuid, team_id, site_url, now, sent_at };
+      return { envelope, distinctId, text: texts.next().value as Uint8Array };
+    });
   }
 
-  async #through(teamId: number, frame: readonly PluginEvent[]): Promise<Transformed[]> {
-    // Recordings pass plugins by: no plugin of that era expects them in processEvent.
-    const indices = frame.flatMap((event, index) => event.event === "$snapshot" ? [] : [index]);
-    const inputs = indices.map((index) => {
-      const event = frame[index] as PluginEvent;
-      return { json: JSON.stringify(event), uuid: event.uuid, distinctId: event.distinct_id };
-    });
-    const results: Transformed[] = frame.map((event) => ({ event, marks: null }));
-    let outcomes: ChainOutcome[];
+  /** Runs events of one team through its plugins. Results in input order; never rejects. */
+  async run(teamId: number, frame: readonly PackedEvent[]): Promise<Transformed[]> {
+    const inputs = frame.flatMap((packed) => "recording" in packed ? [] : [packed]);
+    let outcomes: ChainOutcome[] = [];
     try {
-      outcomes = inputs.length === 0 ? [] : await this.#chains.run(teamId, inputs);
+      if (inputs.length > 0 && this.has(teamId)) outcomes = await this.#chains.run(teamId, inputs);
     } catch (error) {
-      const uuids = inputs.map(({ uuid }) => uuid);
+      const uuids = inputs.map(({ envelope }) => envelope.uuid);
       this.#log.with({ team: teamId, uuids }).error`plugins were passed by: ${errorMessage(error)}`;
-      return results;
     }
-    let read = 0;
-    for (const [position, index] of indices.entries()) {
-      const original = frame[index] as PluginEvent;
-      const outcome = outcomes[position];
-      if (outcome === undefined) continue;
-      read += outcome.json?.length ?? 0;
+    const results: Transformed[] = [];
+    let [position, read] = [0, 0];
+    for (const packed of frame) {
+      if ("recording" in packed) {
+        results.push({ event: packed.recording, marks: null });
+        continue;
+      }
+      const outcome = outcomes[position++] ?? { text: packed.text, succeeded: [], failed: [] };
+      read += outcome.text?.byteLength ?? 0;
       // What plugins return may be large: others have their turn in between.
       if (read > READ_AT_ONCE) {
         await setImmediate();
         read = 0;
       }
-      results[index] = this.#resultOf(original, inputs[position]?.json ?? "", outcome);
+      results.push(this.#resultOf(packed, outcome));
     }
     return results;
   }
 
-  #resultOf(original: PluginEvent, input: string, outcome: ChainOutcome): Transformed {
-    if (outcome.json === null) return { event: null, marks: null };
-    const { succeeded, failed } = outcome;
+  #resultOf(
+    { envelope, text: given }: Extract<PackedEvent, { text: Uint8Array }>,
+    { text, succeeded, failed }: ChainOutcome,
+  ): Transformed {
+    if (text === null) return { event: null, marks: null };
     const marks = succeeded.length + failed.length === 0 ? null : { succeeded, failed };
-    if (outcome.json === input) return { event: original, marks };
+    if (text === given) return { event: parsed(given) as PluginEvent, marks };
     try {
-      if (outcome.json.length > LONG_TEXT && textNestsDeeper(outcome.json)) {
-        throw new Error(TOO_DEEP);
-      }
-      return { event: checkedEvent(original, JSON.parse(outcome.json)), marks };
+      if (text.byteLength > LONG_TEXT && textNestsDeeper(text)) throw new Error(TOO_DEEP);
+      return { event: checkedEvent(envelope, parsed(text)), marks };
     } catch (error) {
-      this.#log.with({ uuid: original.uuid, team: original.team_id })
+      this.#log.with({ uuid: envelope.uuid, team: envelope.team_id })
         .warn`an event left its plugins unusable: ${errorMessage(error)}`;
-      return { event: original, marks: { succeeded: [], failed: [...succeeded, ...failed] } };
+      return {
+        event: parsed(given) as PluginEvent,
+        marks: { succeeded: [], failed: [...succeeded, ...failed] },
+      };
     }
   }
+}
+
+/** Each text as UTF-8: one piece of memory for all, as each has a price of its own. */
+function inOneBuffer(texts: readonly string[]): Uint8Array[] {
+  const sizes = texts.map((text) => Buffer.byteLength(text));
+  const memory = Buffer.allocUnsafeSlow(sizes.reduce((sum, size) => sum + size, 0));
+  let end = 0;
+  return texts.map((text, index) => {
+    const start = end;
+    end += sizes[index] as number;
+    memory.write(text, start);
+    return memory.subarray(start, end);
+  });
+}
+
+function parsed(text: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString());
 }
 
 /**
  * What a plugin may not change is put back, whatever the fence reported; what it broke is an error.
  */
-function checkedEvent(original: PluginEvent, returned: unknown): PluginEvent {
+function checkedEvent(envelope: Envelope, returned: unknown): PluginEvent {
   if (!isObject(returned)) throw new Error("it is not an object");
   const { event, distinct_id: distinctId, properties } = returned;
   if (typeof event !== "string") throw new Error("'event' is not a text");
@@ -117,10 +154,6 @@ function checkedEvent(original: PluginEvent, returned: unknown): PluginEvent {
     distinct_id: id,
     properties: isObject(properties) ? properties : {},
     ip: typeof returned.ip === "string" ? returned.ip : null,
-    site_url: original.site_url,
-    team_id: original.team_id,
-    uuid: original.uuid,
-    now: original.now,
-    sent_at: original.sent_at,
+    ...envelope,
   };
 }

@@ -2,6 +2,7 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
+import type { Observer } from "../telemetry/observer.ts";
 import { traceDone, type TracePlace } from "../telemetry/tracing.ts";
 import { Backoff } from "./backoff.ts";
 import type { Counters } from "./counters.ts";
@@ -11,10 +12,13 @@ import { independentGroups, type WriteItem, type WriteQueue } from "./write_queu
 export interface WriterOptions {
   /** Items in one transaction at most. */
   readonly batchSize: number;
+  readonly observer: Observer;
 }
 
 /** How long a writer waits for more while others write. */
-const GATHER_MS = 10;
+const GATHER_MS = 25;
+/** A reason of our own: without one, an error with a stack would be made. */
+const TIME_IS_UP = "time is up";
 /** Between two tries. */
 const LONGEST_WAIT_MS = 2_000;
 /** Of one writer; each may hold a connection now and then. */
@@ -34,6 +38,7 @@ export class Writer {
   readonly #store: EventStore;
   readonly #counters: Counters;
   readonly #options: WriterOptions;
+  readonly #observer: Observer;
   readonly #stop = new AbortController();
   readonly #log = getLogger(["paddock", "writer"]);
   /** What waits for rows that somebody outside holds. */
@@ -45,6 +50,7 @@ export class Writer {
     this.#store = store;
     this.#counters = counters;
     this.#options = options;
+    this.#observer = options.observer;
   }
 
   start(): void {
@@ -89,10 +95,14 @@ export class Writer {
   async #gather(): Promise<void> {
     const enough = this.#options.batchSize / 2;
     if (!this.#queue.isWriting || this.#queue.size >= enough) return;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(GATHER_MS)]);
-    while (!signal.aborted && this.#queue.isWriting && this.#queue.size < enough) {
-      await this.#queue.changed(signal);
+    // By a timer: to make and combine signals takes longer than all the rest of this.
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(TIME_IS_UP), GATHER_MS);
+    const goesOn = () => !patience.signal.aborted && !this.#stop.signal.aborted;
+    while (goesOn() && this.#queue.isWriting && this.#queue.size < enough) {
+      await this.#queue.changed(patience.signal);
     }
+    clearTimeout(timer);
   }
 
   /**
@@ -116,6 +126,10 @@ export class Writer {
       try {
         const report = await this.#store.write(events, letters, isHasty);
         traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const recordings = events.filter(({ recording }) => recording !== null).length;
+        if (events.length > 0) {
+          this.#observer.stored(events.length, recordings, performance.now() - began);
+        }
         if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;

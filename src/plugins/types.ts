@@ -55,6 +55,12 @@ export interface PluginSpec {
   readonly capabilities?: PluginCapabilities;
   /** Changes when the code or the grants do: a new value means a new process. */
   readonly version: string;
+  /** Changes when the code does. */
+  readonly codeVersion?: string;
+  /** A server before this one had it set up. */
+  readonly hasWorked?: boolean;
+  /** What this very code exports, where that is known from before: it need not run to tell. */
+  readonly exports?: PluginCapabilities;
 }
 
 /** One line of a plugin's log (`posthog_pluginlogentry`). */

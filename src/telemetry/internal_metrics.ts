@@ -1,6 +1,7 @@
 /**
  * CAPTURE_INTERNAL_METRICS: how many events the server processed, every minute, as an event of the
- * project that is meant for such (`for_internal_metrics`). It stays within the installation.
+ * project that is meant for such (`for_internal_metrics`). It stays within the installation, and no
+ * plugin is told of it.
  */
 import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../errors.ts";
@@ -12,7 +13,7 @@ const EVERY_MS = 60_000;
 const EVENT = "$$plugin_server_events_processed";
 
 export interface InternalMetricsParts {
-  /** Where events enter. */
+  /** Where events enter as they are, what is the server's own included. */
   readonly inbox: { append(events: readonly RawEvent[]): Promise<void> };
   /** The project, or null where none is meant for such. */
   readonly teamId: () => Promise<number | null>;
@@ -43,8 +44,9 @@ export class InternalMetrics implements Partial<Observer> {
     await this.flush();
   }
 
-  batchDone(_source: string, events: number): void {
-    this.#processed += events;
+  /** Its own are not counted: each would be the reason for another. */
+  batchDone(_source: string, events: number, _ms: number, own: number): void {
+    this.#processed += events - own;
   }
 
   /** Sends what was counted since the last time; what cannot be sent is counted on. */
@@ -65,6 +67,7 @@ export class InternalMetrics implements Partial<Observer> {
         sentAt: null,
         data: { event: EVENT, distinct_id: "plugin_server", properties: { value } },
         uuid: timeUuid(),
+        isOwn: true,
       }]);
     } catch (error) {
       this.#processed += value;

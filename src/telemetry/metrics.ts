@@ -29,7 +29,7 @@ export interface GaugeReading {
   readonly value: number;
 }
 
-export class Metrics implements Observer {
+export class Metrics implements Partial<Observer> {
   readonly #registry = new Registry();
   readonly #plugins = new Set<string>();
   readonly #queries;
@@ -126,6 +126,7 @@ export class Metrics implements Observer {
     this.#pluginRefusals = count(
       "paddock_plugin_refusals_total",
       "Attempts of plugins to reach a host that was not granted.",
+      plugin,
     );
     this.#lookups = count("paddock_geoip_lookups_total", "Addresses located for plugins.");
     this.#logLines = count("paddock_plugin_log_lines_total", "Lines of plugins' logs.", ["source"]);
@@ -221,8 +222,8 @@ export class Metrics implements Observer {
     this.#pluginCrashes.inc(this.pluginLabels(plugin));
   }
 
-  pluginRefused(): void {
-    this.#pluginRefusals.inc();
+  pluginRefused(plugin: { readonly pluginId: number; readonly plugin: string }): void {
+    this.#pluginRefusals.inc(this.pluginLabels(plugin));
   }
 
   located(addresses: number): void {

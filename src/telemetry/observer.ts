@@ -41,15 +41,26 @@ export interface ExportingPlugin {
   readonly teamId: number;
 }
 
+/** Whose commands are counted. */
+export type StoreName = "postgres" | "redis" | "kafka" | "clickhouse";
+
 export interface Observer {
   /** A command of a store came to its end. @param tag bounded in number */
-  queried(store: "postgres" | "redis", tag: string, ms: number, failed: boolean): void;
+  queried(store: StoreName, tag: string, ms: number, failed: boolean): void;
   /** A transaction came to its end. */
   transacted(ms: number): void;
   /** A source gave a batch. @param ageMs of its oldest event, since it was received */
   batchTaken(source: string, events: number, ageMs: number): void;
-  /** All of a batch is durable. */
-  batchDone(source: string, events: number, ms: number): void;
+  /** All of a batch is durable. @param own of its events, those that the server captured of itself */
+  batchDone(source: string, events: number, ms: number, own: number): void;
+  /** One transaction made them durable, `recordings` of sessions among them. */
+  stored(events: number, recordings: number, ms: number): void;
+  /** A batch's events were matched against actions. @param found matches of all of them */
+  matched(found: number, ms: number): void;
+  /** A receiver was told of a match, or it was tried. */
+  hookFired(kind: "webhook" | "REST hook"): void;
+  /** People were not merged over this id, which is everybody's. */
+  illegalDistinctId(id: string): void;
   /** Plugins dropped events of a source. */
   dropped(source: string, events: number): void;
   /** An export was counted: `events_seen`, `retry_errors`, `undelivered_events`, … */
@@ -60,7 +71,7 @@ export interface Observer {
   /** A plugin's process ended that was not asked to. */
   pluginCrashed(plugin: { readonly pluginId: number; readonly plugin: string }): void;
   /** A plugin was refused a host. */
-  pluginRefused(plugin: { readonly pluginId: number }): void;
+  pluginRefused(plugin: { readonly pluginId: number; readonly plugin: string }): void;
   /** Addresses were looked up for plugins. */
   located(addresses: number, ms: number): void;
   /** Lines for plugins' logs. */
@@ -92,6 +103,22 @@ export class Observers implements Observer {
 
   batchDone(...args: Parameters<Observer["batchDone"]>): void {
     for (const each of this.#all) each.batchDone?.(...args);
+  }
+
+  stored(...args: Parameters<Observer["stored"]>): void {
+    for (const each of this.#all) each.stored?.(...args);
+  }
+
+  matched(found: number, ms: number): void {
+    for (const each of this.#all) each.matched?.(found, ms);
+  }
+
+  hookFired(kind: "webhook" | "REST hook"): void {
+    for (const each of this.#all) each.hookFired?.(kind);
+  }
+
+  illegalDistinctId(id: string): void {
+    for (const each of this.#all) each.illegalDistinctId?.(id);
   }
 
   dropped(source: string, events: number): void {

@@ -4,12 +4,20 @@
  */
 import HotShots, { type StatsD as Client } from "hot-shots";
 import { getLogger } from "@logtape/logtape";
-import type { ExportingPlugin, Observer, PluginRun } from "./observer.ts";
+import type { ExportingPlugin, Observer, PluginRun, StoreName } from "./observer.ts";
+import { PoolTimes } from "./pool_times.ts";
 
 type Tags = Record<string, string>;
 
 /** How that server called what Redis is asked for, its slips included. */
-const REDIS_TAGS: Readonly<Record<string, string>> = { get: "regisGet", lpush: "redisLPush" };
+const REDIS_TAGS: Readonly<Record<string, string>> = {
+  get: "regisGet",
+  lpush: "redisLPush",
+  lrange: "redisLRange",
+  llen: "redisLLen",
+  lrem: "redisLRem",
+  lpop: "redisLPop",
+};
 
 const SCHEDULED = /^runEvery/;
 
@@ -22,6 +30,11 @@ export interface StatsDOptions {
 
 export class StatsD implements Partial<Observer> {
   readonly #client: Client;
+  readonly #waits = new PoolTimes();
+  readonly #runs = new PoolTimes();
+  /** When the pool was told of last, and how long it had worked by then. */
+  #pooledAt = performance.now();
+  #pooledMs = 0;
   readonly #log = getLogger(["paddock", "statsd"]);
 
   constructor({ host, port, prefix }: StatsDOptions) {
@@ -42,15 +55,20 @@ export class StatsD implements Partial<Observer> {
     return new Promise((resolve) => this.#client.close(() => resolve()));
   }
 
-  queried(store: "postgres" | "redis", tag: string, ms: number): void {
+  queried(store: StoreName, tag: string, ms: number, failed: boolean): void {
     if (store === "postgres") {
       this.#count("query.postgres.total", 1, { queryTag: tag });
       this.#time("query.postgres", ms, { queryTag: tag });
       return;
     }
-    const name = `query.${REDIS_TAGS[tag] ?? `redis${tag.charAt(0).toUpperCase()}${tag.slice(1)}`}`;
+    const name = store === "kafka"
+      ? "query.kafka_send"
+      : store === "clickhouse"
+      ? "query.clickhouse"
+      : `query.${REDIS_TAGS[tag] ?? `redis${tag.charAt(0).toUpperCase()}${tag.slice(1)}`}`;
     this.#count(`${name}.total`, 1);
     this.#time(name, ms);
+    if (store === "kafka" && failed) this.#count(`${name}.failure`, 1);
   }
 
   transacted(ms: number): void {
@@ -63,6 +81,25 @@ export class StatsD implements Partial<Observer> {
     if (events === 1) this.#time("kafka_queue.single_event", ms);
   }
 
+  stored(_events: number, recordings: number, ms: number): void {
+    this.#time("kafka_queue.single_ingestion", ms);
+    this.#time(`kafka_queue.single_save.${recordings > 0 ? "snapshot" : "standard"}`, ms);
+  }
+
+  matched(found: number, ms: number): void {
+    this.#time("action_matching_for_event", ms);
+    this.#count("action_matches_found", found);
+  }
+
+  hookFired(kind: "webhook" | "REST hook"): void {
+    this.#count(kind === "webhook" ? "webhook_firings" : "rest_hook_firings", 1);
+  }
+
+  illegalDistinctId(id: string): void {
+    const name = id.trim() === "" ? "(empty)" : id.length > 100 ? "(too long)" : id.toLowerCase();
+    this.#count("illegal_distinct_ids.total", 1, { distinctId: safeTag(name) });
+  }
+
   deadLettered(): void {
     this.#count("events_added_to_dead_letter_queue", 1);
   }
@@ -70,6 +107,8 @@ export class StatsD implements Partial<Observer> {
   pluginRan(run: PluginRun): void {
     const { task, job, plugin, configId, runMs, failed } = run;
     const tags = { plugin: safeTag(plugin), teamId: String(run.teamId) };
+    this.#waits.add(run.waitMs);
+    this.#runs.add(runMs);
     this.#time(`piscina_task.${job === null ? task : "runJob"}`, runMs);
     if (job !== null || SCHEDULED.test(task)) {
       const kind = job === null ? "schedule" : "job";
@@ -115,9 +154,19 @@ export class StatsD implements Partial<Observer> {
   }
 
   /** Work that waits for plugins and how busy their processes are, as that server said of its threads. */
-  pool(use: { readonly threads: number; readonly queueSize: number }): void {
+  async pool(use: { readonly threads: number; readonly queueSize: number }): Promise<void> {
+    const now = performance.now();
+    const couldMs = (now - this.#pooledAt) * Math.max(1, use.threads);
+    const utilization = (this.#runs.sumMs - this.#pooledMs) / couldMs;
+    [this.#pooledAt, this.#pooledMs] = [now, this.#runs.sumMs];
     this.#client.gauge("piscina.threads", use.threads);
     this.#client.gauge("piscina.queue_size", use.queueSize);
+    this.#client.gauge("piscina.utilization", Math.round(Math.min(1, utilization) * 100));
+    for (const [kind, times] of [["waitTime", this.#waits], ["runTime", this.#runs]] as const) {
+      for (const [name, ms] of Object.entries(await times.read())) {
+        this.#client.gauge(`piscina.${kind}.${name}`, Math.round(ms * 1000) / 1000);
+      }
+    }
   }
 
   /** The server ends, to be started again. */

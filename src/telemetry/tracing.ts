@@ -1,9 +1,17 @@
 /**
  * Traces, through OpenTelemetry's interface: Deno sends them on where OTEL_DENO says so, and where it
  * does not, nothing of this does anything. A batch is one trace, with what its plugins did and the
- * writes that made it durable; never a span per event.
+ * writes that made it durable; what plugins do later or by themselves are traces of their own. Never a
+ * span per event.
  */
-import { type Attributes, type Context, context, type Span, trace } from "@opentelemetry/api";
+import {
+  type Attributes,
+  type Context,
+  context,
+  ROOT_CONTEXT,
+  type Span,
+  trace,
+} from "@opentelemetry/api";
 
 const TRACER = "paddock";
 /** Of one span: a write may be for many batches. */
@@ -31,6 +39,9 @@ export function traceBatch(source: string, events: number): BatchTrace {
 
 /** A place within a trace. */
 export type TracePlace = Context;
+
+/** Within no trace: what begins here is one of its own. */
+export const NOWHERE: TracePlace = ROOT_CONTEXT;
 
 /** Where the caller is: to be remembered by what is done later, elsewhere. */
 export function here(): TracePlace {

@@ -15,7 +15,7 @@ import { PluginRegistry } from "../../src/plugins/registry/plugin_registry.ts";
 import type { Database } from "../../src/stores/postgres/database.ts";
 import { PostgresPluginCache } from "../../src/stores/postgres/plugin_cache.ts";
 import { PluginStorage } from "../../src/stores/postgres/plugin_storage.ts";
-import { pluginEvent, propertiesOf, TEST_HOST_OPTIONS } from "../plugins/fence.ts";
+import { pluginEvent, propertiesOf, runChain, TEST_HOST_OPTIONS } from "../plugins/fence.ts";
 import { createTestCommands } from "./command_run.ts";
 
 const PROJECT = fileURLToPath(import.meta.resolve("../../"));
@@ -69,14 +69,7 @@ Deno.test("the examples do what they say", async () => {
   }));
   {
     await using plugins = await pluginsOf(test.database);
-    const outcomes = await plugins.hosts.chains.run(
-      1,
-      events.map((event) => ({
-        json: JSON.stringify(event),
-        uuid: event.uuid,
-        distinctId: event.distinct_id,
-      })),
-    );
+    const outcomes = await runChain(plugins.hosts, 1, events);
     assert.deepEqual(
       propertiesOf(outcomes).map((properties) =>
         properties && [properties.greeting, properties.visit_number]
@@ -98,9 +91,7 @@ Deno.test("drop-bots with dryRun marks what it would drop", async () => {
   await test.succeed("plugins", "enable", "Drop bots", "--config", "dryRun=yes", "words=robo");
   await using plugins = await pluginsOf(test.database);
   const event = { ...pluginEvent(0, { $user_agent: "RoboCop" }), team_id: 1 };
-  const outcomes = await plugins.hosts.chains.run(1, [
-    { json: JSON.stringify(event), uuid: event.uuid, distinctId: event.distinct_id },
-  ]);
+  const outcomes = await runChain(plugins.hosts, 1, [event]);
   assert.equal(propertiesOf(outcomes)[0]?.is_bot, true);
 });
 
@@ -117,9 +108,7 @@ Deno.test("a plugin that fails is named by the list, with its words", async () =
   {
     await using plugins = await pluginsOf(test.database, test.baseDir);
     const event = { ...pluginEvent(0), team_id: 1 };
-    const [outcome] = await plugins.hosts.chains.run(1, [
-      { json: JSON.stringify(event), uuid: event.uuid, distinctId: event.distinct_id },
-    ]);
+    const [outcome] = await runChain(plugins.hosts, 1, [event]);
     assert.deepEqual(outcome?.failed, ["Failing (1)"]);
     assert.equal(outcome?.json, JSON.stringify(event));
   }

@@ -17,7 +17,7 @@ import { createTestQueue } from "../services/redis_queue.ts";
 import { startServerProcess } from "../services/server_process.ts";
 
 const seed = Number(Deno.env.get("PADDOCK_FAULT_SEED") ?? Date.now() % 100_000);
-const rounds = Number(Deno.env.get("PADDOCK_FAULT_ROUNDS") ?? 4);
+const rounds = Number(Deno.env.get("PADDOCK_FAULT_ROUNDS") ?? 3);
 
 /** Every third event is dropped, so that nothing but its log tells of it. */
 const PLUGIN = `

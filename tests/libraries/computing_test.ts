@@ -168,15 +168,59 @@ Deno.test("a name that is unknown, or computed, gets the words of the server bef
   ]);
 });
 
-Deno.test("a service of aws-sdk that is not there says so when it is used, and not before", async () => {
+const NO_SQS = "AWS.SQS is not available to plugins: of aws-sdk there are S3 and STS";
+
+Deno.test("services of aws-sdk that are there can be named in any way, and one that is not looked for", async () => {
   const answer = await answerOf(
-    `import { SQS, S3 } from 'aws-sdk'
-     import * as AWS from 'aws-sdk'`,
-    `try { return new SQS({}) } catch (error) { return [error.message, typeof S3, typeof AWS.STS] }`,
+    `import { S3 } from 'aws-sdk'
+     import * as AWS from 'aws-sdk'
+     import Whole from 'aws-sdk'
+     // new AWS.SQS() would be an error`,
+    `const name = "SQS"
+     const made = [new S3({}), new AWS.STS({}), new Whole.S3({}), new AWS.Credentials("a", "b")]
+     try { return new Whole[name]({}) } catch (error) { return [error.message, made.length] }`,
   );
-  assert.deepEqual(answer, [
-    "AWS.SQS is not available to plugins: of aws-sdk there are S3 and STS",
-    "function",
-    "function",
-  ]);
+  assert.deepEqual(answer, [NO_SQS, 4]);
 });
+
+/** What the log says of a plugin that would use something only if an event asked for it. */
+async function loadFailure(top: string, use: string): Promise<string> {
+  await using running = await fenced(
+    `${top}
+     export async function processEvent(event) {
+       if (event.properties.never) ${use}
+       return event
+     }`,
+  );
+  await running.run([pluginEvent(1)]);
+  assert.equal(running.loaded.size, 0);
+  assert.equal(running.failures.length, 1);
+  return running.logText();
+}
+
+for (
+  const [how, top, use, message] of [
+    ["an import", "import { SQS } from 'aws-sdk'", "new SQS({})", NO_SQS],
+    ["all of it", "import * as AWS from 'aws-sdk'", "new AWS.SQS({})", NO_SQS],
+    ["the default", "import AWS from 'aws-sdk'", "new AWS.SQS({})", NO_SQS],
+    ["a require", "const AWS = require('aws-sdk')", "new AWS.SQS({})", NO_SQS],
+    ["a part", "const { SQS } = require('aws-sdk')", "SQS", NO_SQS],
+    [
+      "a file of it",
+      "",
+      "require('aws-sdk/clients/sqs')",
+      "Cannot import 'aws-sdk/clients/sqs'! This package is not provided by PostHog in plugins.",
+    ],
+    [
+      "the version after",
+      "import { SQSClient } from '@aws-sdk/client-sqs'",
+      "new SQSClient({})",
+      "Cannot import '@aws-sdk/client-sqs'! This package is not provided by PostHog in plugins.",
+    ],
+  ] as const
+) {
+  Deno.test(`a service of AWS that is not there, named by ${how}, is an error when the plugin is loaded`, async () => {
+    const log = await loadFailure(top, use);
+    assert.ok(log.includes(message), log);
+  });
+}

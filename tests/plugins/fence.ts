@@ -45,7 +45,7 @@ export interface TestFence extends AsyncDisposable {
   /** Messages of the log, joined. */
   logText(): string;
   /** Sends events through the team's plugins. */
-  run(events: readonly Record<string, unknown>[], teamId?: number): Promise<ChainOutcome[]>;
+  run(events: readonly Record<string, unknown>[], teamId?: number): Promise<FenceOutcome[]>;
 }
 
 /** Short deadlines, small processes. */
@@ -136,15 +136,7 @@ export function fence(
     failures,
     loaded,
     logText: () => log.map(({ message }) => message).join("\n"),
-    run: (events, teamId = TEAM) =>
-      hosts.chains.run(
-        teamId,
-        events.map((event) => ({
-          json: JSON.stringify(event),
-          uuid: String(event.uuid),
-          distinctId: String(event.distinct_id),
-        })),
-      ),
+    run: (events, teamId = TEAM) => runChain(hosts, teamId, events),
     refusals,
     egress,
     async [Symbol.asyncDispose]() {
@@ -153,6 +145,26 @@ export function fence(
     },
   };
   return test;
+}
+
+/** What a team's plugins made of an event; `json` is null if one of them dropped it. */
+export type FenceOutcome = Omit<ChainOutcome, "text"> & { readonly json: string | null };
+
+/** Sends events through a team's plugins. */
+export async function runChain(
+  hosts: PluginHosts,
+  teamId: number,
+  events: readonly Record<string, unknown>[],
+): Promise<FenceOutcome[]> {
+  const inputs = events.map((event) => ({
+    text: new TextEncoder().encode(JSON.stringify(event)),
+    distinctId: String(event.distinct_id),
+  }));
+  const outcomes = await hosts.chains.run(teamId, inputs);
+  return outcomes.map(({ text, ...marks }) => ({
+    ...marks,
+    json: text === null ? null : new TextDecoder().decode(text),
+  }));
 }
 
 /** The `number`th event of a team, with some properties. */
@@ -172,7 +184,7 @@ export function pluginEvent(number: number, properties: Record<string, unknown> 
 
 /** The properties of each outcome; null where it was dropped. */
 export function propertiesOf(
-  outcomes: readonly ChainOutcome[],
+  outcomes: readonly FenceOutcome[],
 ): (Record<string, unknown> | null)[] {
   return outcomes.map(({ json }) => json === null ? null : JSON.parse(json).properties);
 }

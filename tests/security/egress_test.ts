@@ -1,6 +1,7 @@
 /** A plugin reaches the hosts it was granted, and no others: servers that count say so. */
 import assert from "node:assert/strict";
 import { type Attack, type AttackOutcome, checkAttack, runAttacks } from "./attack_server.ts";
+import { detours, fetched, forbiddenAddresses, redirectTargets } from "./egress_tables.ts";
 
 /** A server on this machine that counts what arrives. */
 function countingServer(
@@ -38,10 +39,6 @@ function countingListener() {
   };
 }
 
-const fetched = (url: string, init = "{}") => `
-  const response = await fetch(${JSON.stringify(url)}, ${init});
-  return response.status + " " + await response.text();`;
-
 async function check(t: Deno.TestContext, outcomes: readonly AttackOutcome[]): Promise<void> {
   for (const outcome of outcomes) await t.step(outcome.attack.name, () => checkAttack(outcome));
 }
@@ -52,50 +49,7 @@ Deno.test("what was not granted is not reached, however it is spelled", async (t
   await using v6 = countingServer(undefined, "::1");
   const grants = [`127.0.0.1:${granted.port}`];
   const port = other.port;
-  const spellings: readonly (readonly [name: string, url: string])[] = [
-    ["another port of a granted address", `http://127.0.0.1:${port}/`],
-    ["a name of this machine", `http://localhost:${port}/`],
-    ["a name of this machine, at a granted port", `http://localhost:${granted.port}/other`],
-    ["a name with a dot at its end", `http://localhost.:${port}/`],
-    ["a name below localhost", `http://x.localhost:${port}/`],
-    ["loopback in IPv6", `http://[::1]:${v6.port}/`],
-    ["loopback in IPv6, in full", `http://[0:0:0:0:0:0:0:1]:${v6.port}/`],
-    ["IPv4 mapped into IPv6", `http://[::ffff:127.0.0.1]:${port}/`],
-    ["IPv4 mapped into IPv6, in hex", `http://[::ffff:7f00:1]:${port}/`],
-    ["IPv4 compatible IPv6", `http://[::127.0.0.1]:${port}/`],
-    ["IPv4 by NAT64", `http://[64:ff9b::7f00:1]:${port}/`],
-    ["IPv4 by local NAT64", `http://[64:ff9b:1::7f00:1]:${port}/`],
-    ["IPv4 by 6to4", `http://[2002:7f00:1::]:${port}/`],
-    ["the address of everything", `http://0.0.0.0:${port}/`],
-    ["the address of everything in IPv6", `http://[::]:${v6.port}/`],
-    ["a decimal address", `http://2130706433:${port}/`],
-    ["a hexadecimal address", `http://0x7f000001:${port}/`],
-    ["an octal address", `http://0177.0.0.1:${port}/`],
-    ["a short address", `http://127.1:${port}/`],
-    ["another loopback address", `http://127.1.2.3:${port}/`],
-    ["full-width digits", `http://１２７.0.0.1:${port}/`],
-    ["ideographic dots", `http://127。0。0。1:${port}/`],
-    ["an encoded host", `http://%31%32%37.0.0.1:${port}/`],
-    ["credentials that look like a host", `http://127.0.0.1:${granted.port}@127.0.0.1:${port}/`],
-    ["a fragment that looks like a host", `http://127.0.0.1:${port}/#@127.0.0.1:${granted.port}`],
-    ["a backslash", `http://127.0.0.1:${port}\\@127.0.0.1:${granted.port}/`],
-    ["a tab in the host", `http://127.0.0.1\t:${port}/`],
-    ["no port", "http://127.0.0.1/"],
-    ["TLS", `https://127.0.0.1:${port}/`],
-    ["cloud metadata", "http://169.254.169.254/latest/meta-data/"],
-    ["cloud metadata in IPv6", "http://[fd00:ec2::254]/latest/meta-data/"],
-    ["a link-local address", "http://[fe80::1]/"],
-    ["a private address", "http://10.0.0.1/"],
-    ["a private IPv6 address", "http://[fd12:3456::1]/"],
-    ["carrier NAT", "http://100.64.0.1/"],
-    ["a public address", "http://1.1.1.1/"],
-    ["a public name", "http://example.com/"],
-    ["a file", "file:///etc/passwd"],
-    ["a websocket address", `ws://127.0.0.1:${port}/`],
-    ["another scheme", `ftp://127.0.0.1:${port}/`],
-    ["a blob", "blob:http://127.0.0.1/1"],
-    ["the gateway itself", "http://127.77.0.1:80/"],
-  ];
+  const spellings = forbiddenAddresses({ granted: granted.port, port, v6: v6.port });
   const attacks: Attack[] = [
     {
       name: "control: a granted host",
@@ -188,73 +142,19 @@ Deno.test("a name that was granted does not lead to a private address", async (t
 Deno.test("no detour: redirects, requests, headers, options", async (t) => {
   await using target = countingServer();
   await using v6 = countingServer(undefined, "::1");
-  const targets: Record<string, string> = {
-    port: `http://127.0.0.1:${target.port}/t`,
-    name: `http://localhost:${target.port}/t`,
-    v6: `http://[::1]:${v6.port}/t`,
-    mapped: `http://[::ffff:127.0.0.1]:${target.port}/t`,
-    metadata: "http://169.254.169.254/",
-    file: "file:///etc/passwd",
-  };
+  const targets = redirectTargets({ port: target.port, v6: v6.port });
   await using granted = countingServer((request) => {
     const to = targets[new URL(request.url).pathname.slice(1)];
     if (to !== undefined) return new Response(null, { status: 302, headers: { location: to } });
     return new Response(JSON.stringify([...request.headers.keys()]));
   });
   const url = `http://127.0.0.1:${granted.port}`;
-  const away = JSON.stringify(targets.port);
   const grants = [`127.0.0.1:${granted.port}`];
-  const tricks: readonly (readonly [name: string, code: string])[] = [
-    ...Object.keys(targets).map((to) => [`a redirect to ${to}`, fetched(`${url}/${to}`)] as const),
-    ["a redirect that keeps its method", fetched(`${url}/port`, "{ method: 'POST', body: 'x' }")],
-    ["a request object", `return (await fetch(new Request(${away}))).status`],
-    ["a URL object", `return (await fetch(new URL(${away}))).status`],
-    [
-      "a text that is another at each look",
-      `let n = 0; await fetch({ toString: () => n++ ? ${away} : "${url}" }); throw new Error("where the counters say")`,
-    ],
-    [
-      "a proxy of a request",
-      `await fetch(new Proxy(new Request("${url}"), { get: (o, k) => k === "url" ? ${away} : Reflect.get(o, k) })); throw new Error("where the counters say")`,
-    ],
-    [
-      "a request whose url is another's",
-      `const r = new Request("${url}"); Object.defineProperty(r, "url", { value: ${away} }); const { url } = await fetch(r); if (url.startsWith("${url}")) throw new Error("went where it was granted"); return url`,
-    ],
-    ["a client of its own", `return (await fetch(${away}, { client: { rid: 3 } })).status`],
-    [
-      "a client from the options' prototype",
-      `return (await fetch(${away}, Object.create({ client: undefined }))).status`,
-    ],
-    [
-      "a client by a polluted prototype",
-      `Object.defineProperty(Object.prototype, "client", { get: () => undefined, set() {} }); return (await fetch(${away})).status`,
-    ],
-    [
-      "the constructor of fetch",
-      `return (await fetch.constructor("return fetch")()(${away})).status`,
-    ],
-    ["fetch of another realm", `return (await Function("return this")().fetch(${away})).status`],
-    ["node-fetch", `return (await require("node-fetch")(${away})).status`],
-    [
-      "a connection by node:net",
-      `require("net").connect(${target.port}, "127.0.0.1"); return "connected"`,
-    ],
-    ["a request by node:http", `require("http").get(${away}); return "sent"`],
-    ["a look-up by node:dns", `return await require("dns").promises.lookup("localhost")`],
-    [
-      "a datagram by node:dgram",
-      `require("dgram").createSocket("udp4").send("x", ${target.port}); return "sent"`,
-    ],
-    ["a websocket", `return new WebSocket("ws://127.0.0.1:${target.port}").url`],
-    ["an event source", `return new EventSource(${away}).url`],
-    ["a beacon", `return navigator.sendBeacon(${away})`],
-    ["an import", `return await import(${away})`],
-    ["a worker", `return new Worker(${away})`],
-    ["wasm by streaming", `return await WebAssembly.compileStreaming(fetch(${away}))`],
-    ["Deno.connect", `return await Deno.connect({ port: ${target.port} })`],
-    ["a host after a line feed", fetched(`${url}/`, `{ headers: { "x": "a\\r\\nHost: evil" } }`)],
-  ];
+  const tricks = detours({
+    granted: url,
+    away: targets.port as string,
+    redirects: Object.keys(targets),
+  });
   const attacks: Attack[] = [
     { name: "control: a granted host", code: fetched(`${url}/x`), grants, expect: /^returned 200/ },
     {

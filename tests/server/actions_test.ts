@@ -4,6 +4,7 @@ import { pushEvents } from "../../src/sources/celery/producer.ts";
 import { createAction, createRestHook } from "../services/actions.ts";
 import { createTestDatabase } from "../services/database.ts";
 import { eventually } from "../services/eventually.ts";
+import { startStatsDSink } from "../telemetry/statsd_sink.ts";
 import { startHookEndpoint } from "../services/hook_endpoint.ts";
 import { prepareDatabase } from "../services/pipeline.ts";
 import { createTestQueue } from "../services/redis_queue.ts";
@@ -13,6 +14,7 @@ Deno.test("matched events are told to webhooks and REST hooks, through the job q
   await using test = await createTestDatabase();
   await using queue = await createTestQueue();
   await using endpoint = await startHookEndpoint();
+  await using statsd = await startStatsDSink();
   const { database } = test;
   const teamId = await prepareDatabase(database);
   await database.query("UPDATE posthog_team SET slack_incoming_webhook = $1 WHERE id = $2", [
@@ -55,6 +57,8 @@ Deno.test("matched events are told to webhooks and REST hooks, through the job q
     BASE_DIR: await Deno.makeTempDir(),
     HOOK_NET_GRANTS: `127.0.0.1:${endpoint.port}`,
     HOOK_RETRY_SECONDS: "0.1",
+    STATSD_HOST: "127.0.0.1",
+    STATSD_PORT: String(statsd.port),
   });
   const push = (event: string, properties: Record<string, unknown>) =>
     pushEvents(queue.redis, queue.queue, [{
@@ -117,5 +121,11 @@ Deno.test("matched events are told to webhooks and REST hooks, through the job q
   await queue.redis.publish("drop-action", JSON.stringify({ teamId, actionId }));
   await eventually(async () => !await isMatched("refund"));
   assert.equal(await server.stop(), 0);
+  const counted = (name: string) =>
+    statsd.lines().filter((line) => line.startsWith(`plugin-server.${name}:`)).length;
+  const names = ["action_matching_for_event", "action_matches_found"];
+  for (const name of [...names, "webhook_firings", "rest_hook_firings"]) {
+    assert.ok(counted(name) > 0, name);
+  }
   assert.deepEqual(await database.query("SELECT FROM paddock.dead_letter"), []);
 });

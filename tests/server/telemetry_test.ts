@@ -23,6 +23,7 @@ const SOURCE = `
 interface Deployment extends AsyncDisposable {
   readonly test: TestDatabase;
   readonly queue: TestQueue;
+  readonly teamId: number;
   /** Its server's source of events. */
   readonly source: string;
   start(env?: Record<string, string>): Promise<ServerProcess>;
@@ -38,6 +39,7 @@ async function deployment(): Promise<Deployment> {
   return {
     test,
     queue,
+    teamId,
     source: `celery:${queue.queue}`,
     start: (env = {}) =>
       startServerProcess({
@@ -120,6 +122,9 @@ Deno.test("200 events are counted everywhere where an operator looks", async () 
   has(/^plugin-server\.query\.postgres,queryTag=createEventInsert:\d+\|ms$/);
   has(/^plugin-server\.kafka_queue\.each_batch:\d+\|ms$/);
   has(/^plugin-server\.events_added_to_dead_letter_queue:1\|c$/);
+  has(/^plugin-server\.query\.redisTake:\d+\|ms$/);
+  has(/^plugin-server\.kafka_queue\.single_ingestion:\d+\|ms$/);
+  has(/^plugin-server\.kafka_queue\.single_save\.standard:\d+\|ms$/);
   has(/^plugin-server\.event_loop_lag:\d+\|ms$/);
 });
 
@@ -160,8 +165,18 @@ interface OtlpSpan {
   readonly attributes: { readonly key: string; readonly value: Record<string, unknown> }[];
 }
 
-Deno.test("with OTEL_DENO a batch is one trace: its plugins and its write within it", async () => {
+const ALL_HOOKS = `
+  exports.setupPlugin = async () => {};
+  exports.onEvent = (event, { jobs }) => jobs.later({}).runNow();
+  exports.onSnapshot = () => {};
+  exports.exportEvents = async () => {};
+  exports.jobs = { later: () => {} };
+  exports.teardownPlugin = () => {};`;
+
+Deno.test("with OTEL_DENO a batch is one trace, and every hook of a plugin has its span", async () => {
   await using deployed = await deployment();
+  const { teamId, queue, test } = deployed;
+  await installPlugin(test.database, { name: "All hooks", source: ALL_HOOKS, teamId, order: 2 });
   await using sink = startHttpSink();
   const server = await deployed.start({
     OTEL_DENO: "true",
@@ -170,6 +185,12 @@ Deno.test("with OTEL_DENO a batch is one trace: its plugins and its write within
     OTEL_BSP_SCHEDULE_DELAY: "100",
   });
   await deployed.push(50);
+  await pushEvents(queue.redis, queue.queue, [
+    rawEvent(teamId, "visitor", {
+      event: "$snapshot",
+      properties: { $session_id: "s", $snapshot_data: { data: "x" } },
+    }),
+  ]);
   const spans = () =>
     sink.received.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) =>
       JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: { spans: OtlpSpan[] }[] }) =>
@@ -177,7 +198,11 @@ Deno.test("with OTEL_DENO a batch is one trace: its plugins and its write within
       ) as OtlpSpan[]
     );
   const batches = () => spans().filter(({ name }) => name === "batch");
-  await eventually(() => batches().length > 0);
+  const hooks = ["setupPlugin", "onEvent", "onSnapshot", "exportEvents", "job"];
+  await eventually(() => {
+    const names = new Set(spans().map(({ name }) => name));
+    return batches().length > 0 && hooks.every((name) => names.has(name));
+  });
   assert.equal(await server.stop(), 0, server.output());
   const [batch] = batches();
   const within = spans().filter(({ parentSpanId }) => parentSpanId === batch?.spanId);
@@ -186,9 +211,19 @@ Deno.test("with OTEL_DENO a batch is one trace: its plugins and its write within
     assert.equal(span?.traceId, batch?.traceId, `${name} is not within the batch`);
   }
   const plugin = within.find(({ name }) => name === "processEvent")?.attributes ?? [];
-  assert.deepEqual(plugin.find(({ key }) => key === "paddock.plugin")?.value, {
-    stringValue: "Tenth",
-  });
+  const valueOf = (attributes: OtlpSpan["attributes"], name: string) =>
+    Object.values(attributes.find(({ key }) => key === `paddock.${name}`)?.value ?? {})[0];
+  assert.equal(valueOf(plugin, "plugin"), "Tenth");
+  for (const name of [...hooks, "teardownPlugin"]) {
+    const ofHook = spans().find((span) =>
+      span.name === name && valueOf(span.attributes, "plugin") === "All hooks"
+    );
+    assert.ok(ofHook, `no span of ${name}`);
+    assert.ok(Number(valueOf(ofHook.attributes, "config")) > 0, name);
+    assert.equal(Number(valueOf(ofHook.attributes, "team")), teamId, name);
+    assert.equal(valueOf(ofHook.attributes, "job"), name === "job" ? "later" : undefined);
+    assert.ok(!ofHook.parentSpanId, `${name} is a trace of its own`);
+  }
 });
 
 Deno.test("with CAPTURE_INTERNAL_METRICS what was processed is an event of the project for that", async () => {
@@ -196,6 +231,14 @@ Deno.test("with CAPTURE_INTERNAL_METRICS what was processed is an event of the p
   await deployed.test.database.query(
     "UPDATE posthog_organization SET for_internal_metrics = true",
   );
+  await installPlugin(deployed.test.database, {
+    name: "Drops all metrics",
+    source: `
+      exports.processEvent = (event) => event.event.startsWith("$$") ? null : event;
+      exports.onEvent = (event) => console.log("told of " + event.event);`,
+    teamId: deployed.teamId,
+    order: 2,
+  });
   const first = await deployed.start({ CAPTURE_INTERNAL_METRICS: "1" });
   await deployed.push(30);
   const count = async (event: string) => {
@@ -217,4 +260,8 @@ Deno.test("with CAPTURE_INTERNAL_METRICS what was processed is an event of the p
   );
   assert.equal(rows.reduce((sum, { value }) => sum + value, 0), 30);
   assert.equal(rows[0]?.distinct_id, "plugin_server");
+  const told = await deployed.test.database.query<{ message: string }>(
+    "SELECT DISTINCT message FROM posthog_pluginlogentry WHERE message LIKE 'told of%'",
+  );
+  assert.deepEqual(told, [{ message: "told of e" }], "no plugin is told of it");
 });

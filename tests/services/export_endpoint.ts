@@ -14,13 +14,19 @@ export interface Endpoint extends AsyncDisposable {
   numbers(): Set<number>;
 }
 
-export async function startEndpoint(): Promise<Endpoint> {
+/** @param port one that is free, where it matters which; any otherwise */
+export async function startEndpoint(port = 0): Promise<Endpoint> {
   const batches: number[][] = [];
   let behaviour: Behaviour = () => "accept";
   let requests = 0;
   const server = createServer(async (request, response) => {
     let text = "";
-    for await (const chunk of request) text += chunk;
+    try {
+      for await (const chunk of request) text += chunk;
+    } catch {
+      // The sender gave up in the middle: it counts as never sent.
+      return;
+    }
     switch (behaviour(++requests)) {
       case "accept":
         batches.push(JSON.parse(text));
@@ -37,7 +43,7 @@ export async function startEndpoint(): Promise<Endpoint> {
         // Never answered: the sender has to give up.
     }
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     batches,

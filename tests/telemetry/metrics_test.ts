@@ -50,10 +50,14 @@ Deno.test("plugins without end have few labels", async () => {
   const metrics = new Metrics();
   for (let pluginId = 0; pluginId < 1_000; pluginId++) {
     metrics.pluginRan({ ...RUN, pluginId, plugin: `Plugin ${pluginId}` });
+    metrics.pluginRefused({ pluginId, plugin: `Plugin ${pluginId}` });
   }
   const snapshot = await metrics.snapshot();
-  const calls = snapshot.find(({ name }) => name === "paddock_plugin_calls_total")?.values ?? [];
-  assert.ok(calls.length <= 201, `${calls.length} label sets`);
-  const all = calls.reduce((sum, { value }) => sum + value, 0);
-  assert.equal(all, 1_000, "nothing is left out of the sum");
+  for (const wanted of ["paddock_plugin_calls_total", "paddock_plugin_refusals_total"]) {
+    const values = snapshot.find(({ name }) => name === wanted)?.values ?? [];
+    assert.ok(values.length <= 201, `${values.length} label sets`);
+    const all = values.reduce((sum, { value }) => sum + value, 0);
+    assert.equal(all, 1_000, "nothing is left out of the sum");
+    assert.equal(values[0]?.labels.plugin, "Plugin 0");
+  }
 });

@@ -21,8 +21,8 @@ const RUN: PluginRun = {
 Deno.test("names, tags and values are those that dashboards know", async () => {
   await using sink = await startStatsDSink();
   const statsd = new StatsD({ host: "127.0.0.1", port: sink.port, prefix: "plugin-server." });
-  statsd.queried("postgres", "fetchPerson", 2.6);
-  statsd.queried("redis", "get", 1);
+  statsd.queried("postgres", "fetchPerson", 2.6, false);
+  statsd.queried("redis", "get", 1, false);
   statsd.transacted(12);
   statsd.pluginRan(RUN);
   statsd.pluginRan({ ...RUN, task: "onEvent", failed: 0 });

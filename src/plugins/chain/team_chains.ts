@@ -29,7 +29,6 @@ interface Passing {
   text: Uint8Array | null;
   /** As it came: a plugin that changes it does not change which process the next one uses. */
   readonly person: string;
-  changed: boolean;
   readonly succeeded: string[];
   readonly failed: string[];
 }
@@ -71,10 +70,9 @@ export class TeamChains implements PluginChains {
   }
 
   async run(teamId: number, inputs: readonly ChainInput[]): Promise<ChainOutcome[]> {
-    const events: Passing[] = inputs.map(({ json, distinctId }) => ({
-      text: Buffer.from(json),
+    const events: Passing[] = inputs.map(({ text, distinctId }) => ({
+      text,
       person: distinctId,
-      changed: false,
       succeeded: [],
       failed: [],
     }));
@@ -84,11 +82,7 @@ export class TeamChains implements PluginChains {
       if (this.#tap?.isOpen) await tapped({ link, events, teamId, tap: this.#tap }, through);
       else await through();
     }
-    return events.map(({ text, changed, succeeded, failed }, index) => ({
-      json: text === null ? null : changed ? asText(text) : inputs[index]?.json ?? null,
-      succeeded,
-      failed,
-    }));
+    return events.map(({ text, succeeded, failed }) => ({ text, succeeded, failed }));
   }
 }
 
@@ -149,12 +143,10 @@ function apply(label: string, event: Passing, { status, text }: EventResult): vo
       break;
     case ResultStatus.Changed:
       event.text = text;
-      event.changed = true;
       event.succeeded.push(label);
       break;
     case ResultStatus.ChangedAndCorrected:
       event.text = text;
-      event.changed = true;
       event.failed.push(label);
       break;
     case ResultStatus.Dropped:

@@ -6,6 +6,7 @@ import {
   readHookReport,
 } from "../../../plugins_runtime/hook_frames.ts";
 import type { HookOutcome } from "../../pipeline/plugin_hooks.ts";
+import { here, type TracePlace } from "../../telemetry/tracing.ts";
 
 /** A call, and what came of it. */
 export interface AnsweredCall {
@@ -15,6 +16,8 @@ export interface AnsweredCall {
   /** Of the monotonic clock: when it was asked for, and when the process got it. */
   readonly addedAt: number;
   readonly sentAt: number;
+  /** Where it was asked for. */
+  readonly place: TracePlace;
 }
 
 interface PendingCall {
@@ -26,6 +29,7 @@ interface PendingCall {
   eventsLeft: number;
   readonly addedAt: number;
   sentAt: number;
+  readonly place: TracePlace;
   readonly settle: (outcome: HookOutcome) => void;
 }
 
@@ -58,6 +62,7 @@ export class HookCalls {
         eventsLeft: texts.length,
         addedAt,
         sentAt: addedAt,
+        place: here(),
         settle,
       });
     });
@@ -107,8 +112,8 @@ export class HookCalls {
         failures: report.failures.filter(({ index }) => texts[index] !== undefined),
       };
     this.#settle(call, outcome);
-    const { addedAt, sentAt } = call;
-    return { request, texts, outcome, addedAt, sentAt };
+    const { addedAt, sentAt, place } = call;
+    return { request, texts, outcome, addedAt, sentAt, place };
   }
 
   /** The process is gone: what it had in hand crashed with it, the rest waits for the next. */

@@ -4,7 +4,13 @@ import type { Observer } from "../../telemetry/observer.ts";
 import type { Breaker } from "../breaker/breaker.ts";
 import type { Egress, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSite } from "../site/site_client.ts";
-import type { PluginApi, PluginLog, PluginReports } from "../types.ts";
+import type {
+  PluginApi,
+  PluginCapabilities,
+  PluginLog,
+  PluginReports,
+  PluginSpec,
+} from "../types.ts";
 import type { HostLimits, HostRuntime } from "./host_command.ts";
 
 export interface PluginHostOptions {
@@ -47,6 +53,8 @@ export interface PluginHostParts {
   readonly observer?: Observer;
   /** Told when the code was loaded or a config's setup came to an end, one way or the other. */
   readonly settled?: () => void;
+  /** Told when every config that it runs for is set up. */
+  readonly worked?: (spec: PluginSpec, exports: PluginCapabilities) => void;
   /** Bounds how many processes start at once, over all plugins. */
   readonly starts: LimitFunction;
 }

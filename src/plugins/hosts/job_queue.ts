@@ -161,11 +161,21 @@ export class JobQueue {
     job.finish();
   }
 
-  /** Gives back what is not with the process, but for a job that a crash is looked into for. */
-  withdraw(): void {
+  /** Whether there is any of a config. */
+  has(configId: number): boolean {
+    return this.#jobs.some((job) => job.configId === configId);
+  }
+
+  /**
+   * Gives back what is not with the process, of one config or of all, but for a job that a crash is
+   * looked into for.
+   */
+  withdraw(configId?: number): void {
     const waiting = this.#jobs.splice(this.#sent);
-    this.#jobs.push(...waiting.filter((job) => job.strikes > 0));
-    for (const job of waiting) if (job.strikes === 0) job.withdraw();
+    const stays = (job: Job) =>
+      job.strikes > 0 || configId !== undefined && job.configId !== configId;
+    this.#jobs.push(...waiting.filter(stays));
+    for (const job of waiting) if (!stays(job)) job.withdraw();
   }
 
   /** Lets all that wait pass the plugin by; what the process is at is waited for by nobody then. */
@@ -174,10 +184,15 @@ export class JobQueue {
     this.#jobs.length = this.#sent;
   }
 
-  /** The process ended while it had these, and nobody tries them here again. */
-  leaveUnfinished(): void {
+  /** The process ended while it had these, of one config or of all: nobody tries them here again. */
+  leaveUnfinished(configId?: number): void {
     this.unsend();
-    for (const job of this.#jobs.splice(0)) job.finish(unfinished);
+    const left = this.#jobs;
+    this.#jobs = [];
+    for (const job of left) {
+      if (configId !== undefined && job.configId !== configId) this.#jobs.push(job);
+      else job.finish(unfinished);
+    }
   }
 
   /** Lets everything pass by, as there is no process any more; without a reason it is unmarked. */

@@ -33,6 +33,7 @@ import {
 } from "./host_reports.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
+import { LeavingConfigs } from "./leaving_configs.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
@@ -57,14 +58,15 @@ export class PluginHost {
   readonly #site: SiteRelay;
   readonly #calls: CallRelay;
   readonly #egress: HostEgress;
+  readonly #leaving: LeavingConfigs;
   #process: HostProcess | null = null;
   #isStarting = false;
   /** Lets the next process start; while this one loads it counts as starting. */
   #started: () => void = () => {};
   #isLoaded = false;
   #loadError: PluginError | null = null;
-  /** Null until the code was loaded once. */
-  #exports: PluginCapabilities | null = null;
+  /** Null until the code was loaded once, by whomever. */
+  #exports: PluginCapabilities | null;
   readonly #hooks = new HookCalls();
   #crashes = 0;
   #respawnAt = 0;
@@ -74,6 +76,7 @@ export class PluginHost {
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
     this.spec = spec;
+    this.#exports = spec.exports ?? null;
     this.#options = options;
     this.#parts = parts;
     const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
@@ -87,6 +90,14 @@ export class PluginHost {
     this.#site = new SiteRelay(parts.site ?? null, this.#configs, options.egress);
     this.#calls = new CallRelay(parts.api, this.#configs);
     this.#egress = new HostEgress(parts.egress, spec, options.egress);
+    this.#leaving = new LeavingConfigs({
+      jobs: this.#jobs,
+      later: (ms, run) => this.#later(ms, run),
+      gone: (configId, isTornDown) => {
+        this.#configs.delete(configId);
+        if (isTornDown) messages.systemFor(configId, "INFO", "Plugin unloaded");
+      },
+    });
     this.#setups = new ConfigSetups(spec, {
       messages,
       reports: parts.reports,
@@ -187,13 +198,21 @@ export class PluginHost {
 
   /** Whether a config was ever set up, and the plugin is not known to be broken since. */
   hasServed(configId: number): boolean {
-    return this.#setups.attempts.hasServed(configId) && this.#loadError === null &&
+    const wasSetUp = this.spec.hasWorked === true || this.#setups.attempts.hasServed(configId);
+    return wasSetUp && this.#loadError === null &&
       this.#parts.breaker.state(performance.now()) !== "disabled";
   }
 
   /** Takes a config's power away at once, though its code may run on until the process ends. */
   remove(configId: number): void {
     this.#configs.delete(configId);
+  }
+
+  /** Another process serves the config: finishes what it has begun of it and tears it down. */
+  leave(configId: number): void {
+    this.#leaving.add(configId);
+    if (this.#process === null) this.#leaving.processEnded();
+    else this.#sendOff();
   }
 
   /** Closes the way to every host at once. */
@@ -272,13 +291,18 @@ export class PluginHost {
     if (this.#isLoaded) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#tornDown = resolve;
+      const began = performance.now();
       process.send(encodeFrame(FrameType.Teardown, 0));
-      await Promise.race([promise, process.gone(), this.#wait(patienceMs)]);
+      let isInTime = false;
+      const done = promise.then(() => isInTime = true);
+      await Promise.race([done, process.gone(), this.#wait(patienceMs)]);
+      this.#runs.tornDown(began, isInTime);
       this.#messages.system("INFO", "Plugin unloaded");
     }
     if (this.#process === process) this.#process = null;
     this.#isLoaded = false;
     this.#jobs.unsend();
+    this.#leaving.processEnded();
     this.#started();
     process.kill("it was unloaded");
     await process.gone();
@@ -384,7 +408,10 @@ export class PluginHost {
           return;
         case FrameType.TornDown:
           // Behind the results that wait for what the plugin asked for.
-          return this.#afterCalls(process, () => this.#tornDown?.());
+          return this.#afterCalls(process, () => {
+            if (id === 0) this.#tornDown?.();
+            else this.#leaving.tornDown(id);
+          });
       }
     } catch (error) {
       process.kill(`it broke the protocol: ${errorMessage(error)}`);
@@ -414,6 +441,7 @@ export class PluginHost {
       this.#crashes = 0;
       if (this.#setups.attempts.isSettled(job.configId)) this.#watch.finished(job);
       this.#runs.finished(job);
+      this.#sendOff();
     }
     this.#noteBusy();
     this.#pump();
@@ -462,11 +490,13 @@ export class PluginHost {
       return;
     }
     this.#isLoaded = true;
+    this.#runs.loaded();
     const { methods, scheduledTasks, jobs, metrics } = report;
     this.#exports = { methods, scheduled_tasks: scheduledTasks, jobs };
     for (const { id, pluginId } of this.spec.configs) {
       this.#parts.reports.loaded(id, pluginId, this.#exports, metrics);
     }
+    this.#sendOff();
     this.#pump();
   }
 
@@ -474,15 +504,26 @@ export class PluginHost {
     const { configId } = report;
     if (!this.#configs.has(configId)) return;
     if (!this.#setups.attempts.isSettled(configId)) this.#process?.noteProgress();
+    this.#runs.setUp(report);
     this.#setups.ended(report);
+    if (this.isReady && !this.hasFailed && this.#exports !== null) {
+      this.#parts.worked?.(this.spec, this.#exports);
+    }
     this.#noteBusy();
     this.#parts.settled?.();
   }
 
+  #sendOff(): void {
+    this.#leaving.advance(this.#isLoaded ? (frame) => this.#process?.send(frame) : null);
+  }
+
   /** A new process calls it by itself. */
   #setUpAgain(configId: number): void {
+    if (!this.#configs.has(configId)) return;
     const payload = encoder.encode(JSON.stringify({ configId }));
-    if (this.#isLoaded) this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
+    if (!this.#isLoaded) return;
+    this.#runs.setsUpAgain(configId);
+    this.#process?.send(encodeFrame(FrameType.Setup, 0, payload));
   }
 
   /** The process died under its work, or before it had any. */
@@ -497,6 +538,7 @@ export class PluginHost {
     this.#respawnAt = performance.now() + Math.min(50 * 2 ** this.#crashes, 10_000);
     this.#messages.system("ERROR", `Plugin stopped: ${reason}.`);
     this.#jobs.crashed(reason);
+    this.#leaving.processEnded();
     const state = this.#watch.crashed(reason);
     if (state === "paused" || state === "disabled") {
       const refusal = `the plugin is ${state}: ${reason}`;

@@ -10,11 +10,12 @@ import type { PluginSpec } from "../types.ts";
 import type { Breakers } from "../breaker/breakers.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type { EgressRefusals } from "../egress/egress_refusals.ts";
-import { HostTargets } from "./host_targets.ts";
+import { configIdsOf, HostTargets } from "./host_targets.ts";
 import { passedBy } from "./job.ts";
 import type { PluginHostParts } from "./host_parts.ts";
+import { partition } from "./partition.ts";
 import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
-import { Succession } from "./succession.ts";
+import { Succession, type Wanted } from "./succession.ts";
 
 /** How often plugins are looked at for what only the passing of time shows. */
 const CHECK_MS = 1_000;
@@ -48,7 +49,12 @@ export class PluginHosts {
   readonly #unloading = new Set<Promise<void>>();
   readonly #checks: ReturnType<typeof setInterval>;
   /** The wanted ones, and those before them that still serve. */
-  #hosts = new Map<string, PluginWorkers>();
+  readonly #hosts = new Set<PluginWorkers>();
+  /**
+   * Something was taken from these, so that they end: what a config that is wanted no more left
+   * running ends with its process only. What is given back is given to a new one.
+   */
+  readonly #restricted = new WeakSet<PluginWorkers>();
   /** Successors of which the log says already that they have to wait. */
   readonly #saidWaiting = new WeakSet<PluginWorkers>();
   #applied = false;
@@ -67,32 +73,42 @@ export class PluginHosts {
 
   /** Hosts by what they run: for tests and tools. */
   get hosts(): readonly PluginWorkers[] {
-    return [...this.#hosts.values()];
+    return [...this.#hosts];
   }
 
   /**
-   * Makes these the plugins in force. A plugin whose code, grants and configs are the same keeps its
-   * process and its state; any other gets a new one. The old one goes on until that is set up, for
-   * ever if it never is, and hands over what it has not begun. What is wanted no more, or may reach
-   * less than before, ends at once.
+   * Makes these the plugins in force. A config that is the same, with the same code and grants, keeps
+   * its process and its state, whatever happens to those beside it; any other gets a new one. The old
+   * one goes on until that is set up, for ever if it never is, and hands over what it has not begun.
+   * What is wanted no more, or may reach less than before, ends at once, with its whole process.
    *
    * Processes start with their first event, except those that this call brings to a running server,
    * whose author waits to see them.
+   * @param before versions that worked before this server began, of some of these
    */
-  apply(specs: readonly PluginSpec[]): void {
-    const wanted = new Map<string, PluginWorkers>();
-    for (const spec of specs) {
-      const key = identityOf(spec);
-      const kept = this.#hosts.get(key);
-      const host = kept ?? this.#create(spec);
-      wanted.set(key, host);
-      if (kept === undefined && this.#applied) host.start();
+  apply(specs: readonly PluginSpec[], before: readonly PluginSpec[] = []): void {
+    if (before.length > 0) this.#succession.want(before.map((spec) => this.#add(spec)), 0);
+    const renewed = new Set(before.map(({ id }) => id));
+    const ids = new Set(configIdsOf(specs));
+    for (const host of this.#hosts) {
+      if (host.spec.configs.some(({ id }) => !ids.has(id))) this.#restricted.add(host);
     }
-    this.activity.retain(
-      new Set(specs.flatMap(({ configs }) => configs.map(({ id }) => id))),
-    );
-    for (const [key, host] of wanted) this.#hosts.set(key, host);
-    this.#succession.want([...wanted.values()], performance.now());
+    const wanted: Wanted[] = [];
+    const groups = Map.groupBy(this.#hosts, ({ spec }) => groupOf(spec));
+    for (const spec of specs) {
+      const candidates = groups.get(groupOf(spec)) ?? [];
+      const { kept, rest } = partition(
+        spec,
+        candidates.filter((host) => !this.#restricted.has(host)),
+      );
+      wanted.push(...kept);
+      if (rest.length === 0) continue;
+      const added = this.#add({ ...spec, configs: rest });
+      wanted.push(added);
+      if (this.#applied || renewed.has(spec.id)) added.workers.start();
+    }
+    this.activity.retain(ids);
+    this.#succession.want(wanted, performance.now());
     const gone = this.#enforce();
     if (this.#applied || specs.length > 0) {
       this.#log.info`${specs.length} plugins in force, ${gone} unloaded`;
@@ -117,30 +133,32 @@ export class PluginHosts {
     }
     for (const workers of this.#succession.remove(reach, performance.now())) changed.add(workers);
     if (changed.size === 0) return;
-    // Given back, it would be given to a new process: these are not what they were.
-    for (const [key, host] of [...this.#hosts]) {
-      if (!changed.has(host)) continue;
-      this.#hosts.delete(key);
-      this.#hosts.set(`${key} restricted ${performance.now()}`, host);
-    }
+    for (const host of changed) this.#restricted.add(host);
     this.#enforce();
   }
 
   /** Notes that a plugin was refused a host, and says so in its log, a bounded number of times. */
   refused(refusal: EgressRefusal): void {
-    this.#parts.observer?.pluginRefused(refusal);
+    const { pluginId } = refusal;
+    const hosts = [...this.#hosts].filter(({ spec }) => spec.id === pluginId);
+    const plugin = hosts[0]?.spec.name ?? String(pluginId);
+    this.#parts.observer?.pluginRefused({ pluginId, plugin });
     const target = this.#parts.refusals.note(refusal);
     if (target === null) return;
-    for (const host of this.#hosts.values()) {
-      if (host.spec.id === refusal.pluginId) host.sayRefused(target, refusal);
-    }
+    for (const host of hosts) host.sayRefused(target, refusal);
   }
 
   /** Tears every plugin down; those that take longer than `patienceMs` are killed. */
   async stop(patienceMs: number): Promise<void> {
     clearInterval(this.#checks);
-    await Promise.all([...this.#hosts.values()].map((host) => host.stop(patienceMs)));
+    await Promise.all([...this.#hosts].map((host) => host.stop(patienceMs)));
     await Promise.all(this.#unloading);
+  }
+
+  #add(spec: PluginSpec): Wanted {
+    const workers = this.#create(spec);
+    this.#hosts.add(workers);
+    return { workers, configs: spec.configs };
   }
 
   #create(spec: PluginSpec): PluginWorkers {
@@ -166,7 +184,7 @@ export class PluginHosts {
   }
 
   #check(now: number): void {
-    for (const host of this.#hosts.values()) host.check(now);
+    for (const host of this.#hosts) host.check(now);
     // No event starts a successor again whose process ended before it was set up.
     for (const host of this.#succession.successors) host.startAgain();
     this.#advance(now);
@@ -190,10 +208,16 @@ export class PluginHosts {
       [...serving.values()].map(({ workers, config }) => ({ host: workers.first, config })),
     );
     const used = this.#succession.used();
-    const gone = [...this.#hosts].filter(([, host]) => !used.has(host));
-    for (const [key, host] of gone) {
-      this.#hosts.delete(key);
+    const gone = [...this.#hosts].filter((host) => !used.has(host));
+    for (const host of gone) {
+      this.#hosts.delete(host);
       this.#unload(host);
+    }
+    for (const host of this.#hosts) {
+      for (const { id } of [...host.spec.configs]) {
+        if (this.#succession.isFor(host, id)) continue;
+        host.leave(id, (...events) => this.#process(...events));
+      }
     }
     return gone.length;
   }
@@ -243,8 +267,7 @@ export class PluginHosts {
   }
 }
 
-/** The same text means that nothing about the plugin changed. */
-function identityOf(spec: PluginSpec): string {
-  const configs = spec.configs.map(({ id, updatedAt }) => `${id}@${updatedAt}`);
-  return JSON.stringify([spec.id, spec.organizationId, spec.version, ...configs.toSorted()]);
+/** Of those that may share a process: the same code, organization and grants. */
+function groupOf(spec: PluginSpec): string {
+  return JSON.stringify([spec.id, spec.organizationId, spec.version, spec.isolatedConfigId]);
 }

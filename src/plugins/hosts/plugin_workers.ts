@@ -5,7 +5,7 @@
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
 import type { BreakerState } from "../breaker/breaker.ts";
 import type { EgressRefusal } from "../egress/egress_gateway.ts";
-import type { PluginSpec } from "../types.ts";
+import type { PluginConfig, PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import type { PluginHostOptions, PluginHostParts } from "./host_parts.ts";
 import { PluginHost } from "./plugin_host.ts";
@@ -46,7 +46,9 @@ interface Hand {
 }
 
 export class PluginWorkers {
+  /** Its configs are those that it serves: what another process serves by now is gone from them. */
   readonly spec: PluginSpec;
+  readonly #configs: PluginConfig[];
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostParts;
   /** The first is always there; its process may not be. */
@@ -72,10 +74,11 @@ export class PluginWorkers {
     Promise.resolve(texts.map((_, index) => passedBy(index)));
 
   constructor(spec: PluginSpec, options: PluginWorkersOptions, parts: PluginHostParts) {
-    this.spec = spec;
+    this.#configs = [...spec.configs];
+    this.spec = { ...spec, configs: this.#configs };
     this.#options = options;
     this.#parts = parts;
-    this.#first = new PluginHost(spec, options, parts);
+    this.#first = new PluginHost(this.spec, options, parts);
     this.#hosts = [this.#first];
     this.#alive = new Set(this.#hosts);
   }
@@ -171,6 +174,18 @@ export class PluginWorkers {
     for (const host of this.#alive) host.remove(configId);
   }
 
+  /**
+   * Lets go of a config that another process serves by now, and goes on for the others.
+   * @param handOver where what was not begun of it goes
+   */
+  leave(configId: number, handOver: HandOver): void {
+    const place = this.#configs.findIndex(({ id }) => id === configId);
+    if (place === -1) return;
+    this.#configs.splice(place, 1);
+    this.#handOver = handOver;
+    for (const host of this.#alive) host.leave(configId);
+  }
+
   /** Closes the way to every host at once, for every process. */
   closeEgress(): void {
     for (const host of this.#alive) host.closeEgress();
@@ -219,7 +234,8 @@ export class PluginWorkers {
   }
 
   #deal(hand: Hand): Promise<void> {
-    if (this.#stopped) return this.#leave(hand);
+    const isServed = this.#configs.some(({ id }) => id === hand.configId);
+    if (this.#stopped || !isServed) return this.#leave(hand);
     if (this.#change === null) return this.#dealNow(hand);
     return new Promise((resolve) => this.#held.push(() => resolve(this.#dealNow(hand))));
   }

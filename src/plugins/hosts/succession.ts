@@ -8,6 +8,12 @@ interface Successor {
   readonly due: number;
 }
 
+/** One that is wanted, and the configs that it is wanted for. */
+export interface Wanted {
+  readonly workers: PluginWorkers;
+  readonly configs: readonly PluginConfig[];
+}
+
 /** One that is in force for a config. */
 export interface Serving {
   readonly workers: PluginWorkers;
@@ -44,17 +50,23 @@ export class Succession {
     return new Set([...this.#successors.values()].map(({ workers }) => workers));
   }
 
+  /** Whether this one serves the config, or is to. */
+  isFor(workers: PluginWorkers, configId: number): boolean {
+    return this.#serving.get(configId)?.workers === workers ||
+      this.#successors.get(configId)?.workers === workers;
+  }
+
   /**
    * Makes these the ones that are wanted. A config without a predecessor that works is theirs at
    * once, and so is one whose predecessor may reach what was revoked meanwhile.
    * @param now of the monotonic clock, in ms
    */
-  want(wanted: readonly PluginWorkers[], now: number): void {
-    const ids = new Set(wanted.flatMap(({ spec }) => spec.configs.map(({ id }) => id)));
+  want(wanted: readonly Wanted[], now: number): void {
+    const ids = new Set(wanted.flatMap(({ configs }) => configs.map(({ id }) => id)));
     this.remove(ids, now);
     this.#successors.clear();
-    for (const workers of wanted) {
-      for (const config of workers.spec.configs) {
+    for (const { workers, configs } of wanted) {
+      for (const config of configs) {
         const old = this.#serving.get(config.id)?.workers;
         if (old !== workers && old !== undefined && mayStay(old, workers, config.id)) {
           this.#successors.set(config.id, { workers, due: this.#due.get(old) ?? Infinity });

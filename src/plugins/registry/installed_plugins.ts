@@ -92,6 +92,7 @@ const UNINSTALL = [
      SELECT id FROM posthog_pluginconfig WHERE plugin_id = $1)`,
   "DELETE FROM posthog_pluginconfig WHERE plugin_id = $1",
   "DELETE FROM paddock.plugin_grant WHERE plugin_id = $1",
+  "DELETE FROM paddock.plugin_working_version WHERE plugin_id = $1",
   "DELETE FROM posthog_plugin WHERE id = $1",
 ];
 

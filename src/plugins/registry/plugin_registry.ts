@@ -21,6 +21,7 @@ import type {
   PluginReports,
   PluginSpec,
 } from "../types.ts";
+import type { KeptVersion, WorkingVersions } from "./working_versions.ts";
 import enabledConfigs from "./enabled_configs.sql" with { type: "text" };
 
 export interface PluginRegistryOptions {
@@ -36,6 +37,8 @@ export interface PluginRegistryParts {
   readonly grants: PluginGrants;
   readonly log: PluginLog;
   readonly reports: PluginReports;
+  /** Where the code that works is kept; without it a restart forgets the version before. */
+  readonly working?: WorkingVersions;
 }
 
 interface ConfigRow {
@@ -92,6 +95,10 @@ export class PluginRegistry {
   #said = new Set<string>();
   #saying = new Set<string>();
   #teamless = "";
+  /** What is kept of each plugin, as far as this server knows. */
+  #kept: Map<number, KeptVersion> | null = null;
+  /** Plugins whose version is another than the one that is kept, with that. */
+  readonly #before = new Map<number, { readonly source: LoadedSource; readonly version: string }>();
 
   constructor(parts: PluginRegistryParts, options: PluginRegistryOptions) {
     this.#parts = parts;
@@ -149,12 +156,62 @@ export class PluginRegistry {
           configs,
           maxWorkers: loaded.source.manifest.workers,
           capabilities: plugin.capabilities,
-          version: hash("sha256", JSON.stringify([loaded.sourceVersion, reach]), "hex"),
+          version: specVersion(loaded.sourceVersion, reach),
+          codeVersion: loaded.sourceVersion,
+          ...this.#exportsOf(row.pluginId, loaded.sourceVersion),
         },
       });
     }
     this.#said = this.#saying;
     return [...specs.values()].map(({ spec }) => spec);
+  }
+
+  /**
+   * Of these plugins those that worked in another version before this server began, in that version:
+   * to be put into force first, so that they go on until the new ones are set up. Nothing from the
+   * second call on.
+   */
+  takeBefore(specs: readonly PluginSpec[]): PluginSpec[] {
+    const before = specs.flatMap((spec): PluginSpec[] => {
+      const known = this.#before.get(spec.id);
+      if (known === undefined) return [];
+      const { code, manifest } = known.source;
+      const version = specVersion(known.version, spec.grants);
+      const { version: codeVersion } = known;
+      return [{
+        ...spec,
+        code,
+        codeVersion,
+        maxWorkers: manifest.workers,
+        version,
+        hasWorked: true,
+        ...this.#exportsOf(spec.id, codeVersion),
+      }];
+    });
+    this.#before.clear();
+    return before;
+  }
+
+  /** What a version exports, where it was set up before. */
+  #exportsOf(id: number, version: string): Pick<PluginSpec, "exports"> {
+    const kept = this.#kept?.get(id);
+    return kept?.version === version && kept.exports !== null ? { exports: kept.exports } : {};
+  }
+
+  /** Keeps the code of a plugin that was set up, unless it is kept already. Never rejects. */
+  async worked({ id, codeVersion }: PluginSpec, exports: PluginCapabilities): Promise<void> {
+    const { working } = this.#parts;
+    const loaded = this.#known.get(id)?.loaded;
+    if (working === undefined || codeVersion === undefined || !loaded?.source) return;
+    if (loaded.sourceVersion !== codeVersion || this.#exportsOf(id, codeVersion).exports) return;
+    const version = { version: codeVersion, exports };
+    this.#kept?.set(id, version);
+    try {
+      await working.keep(id, version, loaded.source);
+    } catch (error) {
+      this.#kept?.delete(id);
+      this.#log.with({ plugin: id }).warn`a plugin's code was not kept: ${errorMessage(error)}`;
+    }
   }
 
   /**
@@ -248,6 +305,8 @@ export class PluginRegistry {
       if (known !== undefined) next.set(id, { ...known, capabilities });
     }
     const rowOf = new Map(enabled.map((plugin) => [plugin.id, plugin]));
+    const isFirst = this.#kept === null;
+    this.#kept ??= await this.#parts.working?.versions([...ids]) ?? new Map();
     // One process for all that changed; none at all where nothing did.
     await using builder = new BuildProcess();
     for (const row of rows) {
@@ -257,10 +316,24 @@ export class PluginRegistry {
         updatedAt,
         capabilities,
         row: { ...row, archive: null, source: null },
-        loaded: await this.#loadOne(row, known?.loaded ?? null, builder),
+        loaded: isFirst
+          ? await this.#loadBefore(row.id, await this.#loadOne(row, null, builder))
+          : await this.#loadOne(row, known?.loaded ?? null, builder),
       });
     }
     this.#known = next;
+  }
+
+  /** At the start the version that worked is known from its table alone. */
+  async #loadBefore(id: number, loaded: LoadedPlugin): Promise<LoadedPlugin> {
+    const version = this.#kept?.get(id)?.version;
+    if (version === undefined || version === loaded.sourceVersion) return loaded;
+    const source = await this.#parts.working?.read(id) ?? null;
+    if (source === null) return loaded;
+    // What cannot even be built has no successor to wait for.
+    if (loaded.source === null) return { ...loaded, source, sourceVersion: version };
+    this.#before.set(id, { source, version });
+    return loaded;
   }
 
   async #loadOne(
@@ -318,4 +391,8 @@ export class PluginRegistry {
     }
     return byConfig;
   }
+}
+
+function specVersion(codeVersion: string, grants: readonly string[]): string {
+  return hash("sha256", JSON.stringify([codeVersion, grants]), "hex");
 }

@@ -4,6 +4,8 @@ import { getLogger } from "@logtape/logtape";
 import type { Redis } from "ioredis";
 import { errorMessage } from "../../errors.ts";
 import { createRedis, redisUnavailable } from "../../stores/redis/connection.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { timed } from "../../telemetry/timed.ts";
 import type { ReceivedBatch, Source, TakeLimit } from "../source.ts";
 import { QueueLease } from "./lease.ts";
 import { parseMessage } from "./message.ts";
@@ -13,6 +15,8 @@ export interface CelerySourceOptions {
   readonly queue: string;
   /** Messages of a server that stopped for so long are taken over by others. */
   readonly leaseTtlMs: number;
+  /** Told of each command. */
+  readonly observer?: Observer;
 }
 
 /** How long an idle take blocks, in seconds. */
@@ -21,6 +25,7 @@ const IDLE_SECONDS = 5;
 export class CelerySource implements Source {
   readonly name: string;
   readonly #options: CelerySourceOptions;
+  readonly #observer: Observer;
   readonly #redis: Redis;
   /** A connection of its own: the idle wait blocks it. */
   readonly #waiting: Redis;
@@ -34,6 +39,7 @@ export class CelerySource implements Source {
   constructor(options: CelerySourceOptions) {
     this.name = `celery:${options.queue}`;
     this.#options = options;
+    this.#observer = options.observer ?? NOBODY;
     this.#redis = createRedis({ url: options.redisUrl, name: "celery" });
     this.#waiting = createRedis({
       url: options.redisUrl,
@@ -44,6 +50,7 @@ export class CelerySource implements Source {
       queue: options.queue,
       server: randomUUID(),
       ttlMs: options.leaseTtlMs,
+      observer: this.#observer,
     });
   }
 
@@ -83,7 +90,8 @@ export class CelerySource implements Source {
 
   async depth(): Promise<number> {
     try {
-      return await this.#redis.llen(this.#options.queue);
+      const { queue } = this.#options;
+      return await timed(this.#observer, "redis", "llen", () => this.#redis.llen(queue));
     } catch (error) {
       throw redisUnavailable(error);
     }

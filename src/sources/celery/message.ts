@@ -6,6 +6,8 @@ import { Buffer } from "node:buffer";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { isObject } from "../../events/person_properties.ts";
 import { uuidFromText } from "../../events/uuid.ts";
+import { keptAsText } from "../kept_as_text.ts";
+import type { JsonObject } from "../../events/types.ts";
 import type { ReceivedItem } from "../source.ts";
 
 export const EVENT_TASK = "posthog.tasks.process_event.process_event_with_plugins";
@@ -13,6 +15,7 @@ export const JOB_TASK = "posthog.tasks.plugins.plugin_job";
 
 /** The positional arguments of each task, for those that send them by name. */
 const EVENT_ARGUMENTS = ["distinct_id", "ip", "site_url", "data", "team_id", "now", "sent_at"];
+const DATA_PLACE = EVENT_ARGUMENTS.indexOf("data");
 const JOB_ARGUMENTS = ["team_id", "plugin_config_id", "type", "job_op", "job_payload"];
 
 interface Task {
@@ -20,6 +23,8 @@ interface Task {
   readonly id: string | null;
   readonly args: readonly unknown[];
   readonly kwargs: Record<string, unknown>;
+  /** JSON text in which the arguments stand. */
+  readonly body: string;
 }
 
 /** One list item as what it is; what is not understood is an item of kind `bad`, never an error. */
@@ -49,40 +54,56 @@ function parseTask(text: string): Task {
   const properties = isObject(message.properties) ? message.properties : {};
   expectMember(properties, "body_encoding", "base64");
   if (typeof message.body !== "string") throw malformed("'body' is not a text");
-  const body = parseJson(Buffer.from(message.body, "base64").toString(), "the body");
+  const body = Buffer.from(message.body, "base64").toString();
+  const content = parseJson(body, "the body");
   const headers = isObject(message.headers) ? message.headers : {};
   if (headers.task !== undefined) {
-    if (!Array.isArray(body)) throw malformed("the body of a protocol 2 message is not a list");
-    return taskOf(headers.task, headers.id, body[0], body[1]);
+    if (!Array.isArray(content)) throw malformed("the body of a protocol 2 message is not a list");
+    return taskOf(headers.task, headers.id, content, body);
   }
-  if (!isObject(body)) throw malformed("the body of a protocol 1 message is not an object");
-  return taskOf(body.task, body.id, body.args, body.kwargs);
+  if (!isObject(content)) throw malformed("the body of a protocol 1 message is not an object");
+  return taskOf(content.task, content.id, content, body);
 }
 
-function taskOf(name: unknown, id: unknown, args: unknown, kwargs: unknown): Task {
+function taskOf(name: unknown, id: unknown, content: object, body: string): Task {
   return {
     name,
     id: typeof id === "string" && id !== "" ? id : null,
-    args: Array.isArray(args) ? args : [],
-    kwargs: isObject(kwargs) ? kwargs : {},
+    ...givenIn(content),
+    body,
   };
+}
+
+/** By place, by name: in a list of protocol 2, or in an object of protocol 1. */
+function givenIn(content: unknown): Pick<Task, "args" | "kwargs"> {
+  const [args, kwargs] = Array.isArray(content)
+    ? content
+    : isObject(content)
+    ? [content.args, content.kwargs]
+    : [];
+  return { args: Array.isArray(args) ? args : [], kwargs: isObject(kwargs) ? kwargs : {} };
 }
 
 function eventOf(task: Task, text: string): Extract<ReceivedItem, { kind: "event" }>["event"] {
   const [distinctId, ip, siteUrl, data, teamId, now, sentAt] = argumentsOf(task, EVENT_ARGUMENTS);
   if (!isObject(data)) throw malformed("the event's 'data' is not an object");
   if (typeof teamId !== "number") throw malformed("'team_id' is not a number");
-  return {
+  const { body } = task;
+  const event = {
     teamId,
     distinctId,
     ip: textOrNull(ip),
     siteUrl: textOrNull(siteUrl),
     now: textOrNull(now) ?? new Date().toISOString(),
     sentAt: textOrNull(sentAt),
-    data,
     // Redelivered, the message has the same id: the event is recognised as the one it is.
     uuid: uuidFromText(task.id === null ? `celery message ${text}` : `celery task ${task.id}`),
   };
+  return keptAsText(
+    event,
+    data,
+    () => argumentsOf(givenIn(JSON.parse(body)), EVENT_ARGUMENTS)[DATA_PLACE] as JsonObject,
+  );
 }
 
 function jobOf(task: Task): Extract<ReceivedItem, { kind: "job" }>["job"] {
@@ -100,7 +121,10 @@ function jobOf(task: Task): Extract<ReceivedItem, { kind: "job" }>["job"] {
   };
 }
 
-function argumentsOf(task: Task, names: readonly string[]): unknown[] {
+function argumentsOf(
+  task: Pick<Task, "args" | "kwargs">,
+  names: readonly string[],
+): unknown[] {
   return names.map((name, index) => task.args[index] ?? task.kwargs[name]);
 }
 

@@ -7,6 +7,8 @@ import {
   createClient,
 } from "@clickhouse/client";
 import { errorMessage, PaddockError } from "../../errors.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { timed } from "../../telemetry/timed.ts";
 
 export interface ClickHouseOptions {
   /** Without a path, e.g. `https://clickhouse:8443`. */
@@ -23,8 +25,11 @@ const TIMEOUT_MS = 30_000;
 export class ClickHouse {
   readonly database: string;
   readonly #client: ClickHouseClient;
+  readonly #observer: Observer;
 
-  constructor(options: ClickHouseOptions) {
+  /** @param observer told of every statement */
+  constructor(options: ClickHouseOptions, observer: Observer = NOBODY) {
+    this.#observer = observer;
     const { url, database, user, password, ca } = options;
     this.database = database;
     this.#client = createClient({
@@ -53,7 +58,7 @@ export class ClickHouse {
     values: Readonly<Record<string, unknown>> = {},
     timeoutMs = TIMEOUT_MS,
   ): Promise<Row[]> {
-    return await answered(async () => {
+    return await this.#answered(async () => {
       const result = await this.#client.query({
         query: statement,
         query_params: values,
@@ -66,11 +71,15 @@ export class ClickHouse {
 
   /** A statement that brings no rows. Throws as `query` does. */
   async command(statement: string): Promise<void> {
-    await answered(() => this.#client.command({ query: statement }));
+    await this.#answered(() => this.#client.command({ query: statement }));
   }
 
   async close(): Promise<void> {
     await this.#client.close();
+  }
+
+  #answered<T>(ask: () => Promise<T>): Promise<T> {
+    return timed(this.#observer, "clickhouse", "query", () => answered(ask));
   }
 }
 

@@ -5,6 +5,8 @@ import { getLogger } from "@logtape/logtape";
 import { errorMessage } from "../../errors.ts";
 import { clientOptions, isTooLarge, type KafkaConnection, kafkaUnavailable } from "./connection.ts";
 import type { OutputMessage } from "./messages/output_message.ts";
+import { NOBODY, type Observer } from "../../telemetry/observer.ts";
+import { timed } from "../../telemetry/timed.ts";
 
 export interface KafkaProducerOptions {
   readonly connection: KafkaConnection;
@@ -16,6 +18,8 @@ export interface KafkaProducerOptions {
   readonly maxBytes: number;
   /** How long a message that nobody waits for waits for others. */
   readonly flushMs: number;
+  /** Told of each request. */
+  readonly observer?: Observer;
 }
 
 /** A message that the brokers do not take. */
@@ -158,10 +162,12 @@ export class KafkaProducer {
 
   async #store(messages: readonly OutputMessage[]): Promise<readonly RefusedMessage[]> {
     try {
-      await this.#producer.send({
-        messages: messages.map((each) => this.#kafkaMessage(each)),
-        acks: -1,
-      });
+      const observer = this.#options.observer ?? NOBODY;
+      await timed(observer, "kafka", "send", () =>
+        this.#producer.send({
+          messages: messages.map((each) => this.#kafkaMessage(each)),
+          acks: -1,
+        }));
       if (this.#unavailable !== null) this.#log.info`Kafka takes messages again`;
       this.#unavailable = null;
       return [];

@@ -13,7 +13,9 @@ import parked from "./paddock/0036_parked.sql" with { type: "text" };
 import serverStatus from "./paddock/0040_server_status.sql" with { type: "text" };
 import kafkaOutbox from "./paddock/0050_kafka_outbox.sql" with { type: "text" };
 import linearCacheExecute from "./paddock/0065_cache_execute.sql" with { type: "text" };
+import pluginWorkingVersion from "./paddock/0066_plugin_working_version.sql" with { type: "text" };
 import kafkaOutboxOfPeople from "./paddock/0075_kafka_outbox_of_people.sql" with { type: "text" };
+import pluginExports from "./paddock/0090_plugin_exports.sql" with { type: "text" };
 
 export interface Migration {
   /** Ascending. */
@@ -37,5 +39,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { id: 40, name: "server_status", sql: serverStatus },
   { id: 50, name: "kafka_outbox", sql: kafkaOutbox },
   { id: 65, name: "linear_cache_execute", sql: linearCacheExecute },
+  { id: 66, name: "plugin_working_version", sql: pluginWorkingVersion },
   { id: 75, name: "kafka_outbox_of_people", sql: kafkaOutboxOfPeople },
+  { id: 90, name: "plugin_exports", sql: pluginExports },
 ];

@@ -47,3 +47,32 @@ Deno.test("a reload that fails is made up for by the next", async () => {
   await eventually(() => reloads === 2);
   await reloader.stop();
 });
+
+Deno.test("a flood of requests is few reloads, one at a time, and the last sees the last state", async () => {
+  const debounceMs = 100;
+  let state = 0;
+  let atWork = 0;
+  const seen: number[] = [];
+  let restrictions = 0;
+  const reloader = new Reloader(
+    () => Promise.resolve(void restrictions++),
+    async () => {
+      assert.equal(++atWork, 1, "two at a time");
+      seen.push(state);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      atWork--;
+    },
+  );
+  const began = performance.now();
+  while (state < 200) {
+    state++;
+    for (let count = 0; count < 10; count++) reloader.request();
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await eventually(() => seen.at(-1) === 200);
+  await reloader.stop();
+  const most = (performance.now() - began) / debounceMs;
+  assert.ok(restrictions <= most, `${restrictions} where ${most} are the most`);
+  assert.ok(seen.length <= restrictions, `${seen.length} reloads for ${restrictions}`);
+  assert.ok(seen.length > 1, "a flood puts no reload off until it ends");
+});

@@ -36,7 +36,12 @@ Deno.test("both protocols, by position and by name, are the same event", () => {
     assert.ok(item.kind === "event", JSON.stringify(item));
     return item.event;
   });
-  for (const event of events) assert.deepEqual(event, events[0]);
+  for (const event of events) {
+    assert.deepEqual(event, events[0]);
+    // Read once more it is parsed once more.
+    assert.deepEqual(event.data, { event: "e" });
+    assert.deepEqual({ ...event }.data, { event: "e" });
+  }
   assert.equal(events[0]?.teamId, 2);
   assert.equal(events[0]?.sentAt, null);
 });

@@ -4,6 +4,7 @@ import type { HookPerson } from "../../../actions/hook_message.ts";
 import type { Person, SeenPerson } from "../../../events/persons.ts";
 import type { ActionSubject, PreparedEvent } from "../../../events/prepared_event.ts";
 import type { JsonObject } from "../../../events/types.ts";
+import { NOBODY, type Observer } from "../../../telemetry/observer.ts";
 import { keepMatches } from "../action_matches.ts";
 import type { Queryable } from "../database.ts";
 import insertActionEvents from "./insert_action_events.sql" with { type: "text" };
@@ -37,16 +38,19 @@ export class ActionRows {
   readonly #matching: ActionMatching;
   readonly #onKept: () => void;
   readonly #elsewhere: CohortsElsewhere | null;
+  readonly #observer: Observer;
 
   /** @param onKept called when something was kept for hooks and it was committed */
   constructor(
     matching: ActionMatching,
     onKept: () => void,
     elsewhere: CohortsElsewhere | null = null,
+    observer: Observer = NOBODY,
   ) {
     this.#matching = matching;
     this.#onKept = onKept;
     this.#elsewhere = elsewhere;
+    this.#observer = observer;
   }
 
   /** Says that what was kept for hooks is committed, so that nobody has to find out by looking. */
@@ -67,6 +71,8 @@ export class ActionRows {
     const matched = new Map<PreparedEvent, readonly number[]>();
     const hooked: HookedMatch[] = [];
     const members = await this.#members(tx, seen);
+    const began = performance.now();
+    let found = 0;
     for (const { event, person } of seen) {
       const { subject, teamId } = event;
       if (subject === undefined) continue;
@@ -74,6 +80,7 @@ export class ActionRows {
         properties: person.properties,
         isMemberOf: (cohortId) => members.has(`${cohortId} ${person.uuid}`),
       });
+      found += ids.length;
       if (ids.length > 0) matched.set(event, ids);
       if (hookedIds.length === 0) continue;
       hooked.push({
@@ -82,6 +89,7 @@ export class ActionRows {
         actionIds: hookedIds,
       });
     }
+    if (seen.length > 0) this.#observer.matched(found, performance.now() - began);
     await keepMatches(tx, hooked);
     return { matched, hasHooked: hooked.length > 0 };
   }
