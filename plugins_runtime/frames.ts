@@ -243,8 +243,11 @@ export function decodeFrame(frame: Uint8Array): Frame {
   };
 }
 
-/** Events to be worked on together come in parts of about so many bytes, the first before the last. */
-const PART_BYTES = 48 * 1024;
+/**
+ * Events to be worked on together come in parts of about so many bytes: the plugin is at the first
+ * while the last are on their way. Less than a pipe holds.
+ */
+const PART_BYTES = 32 * 1024;
 const PART_HEADER_BYTES = 16;
 const LENGTH_BYTES = 4;
 

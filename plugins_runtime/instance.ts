@@ -27,8 +27,11 @@ const now = performance.now.bind(performance);
 /** Results are sent on after so long, so that what is done is known if the plugin then hangs. */
 const FLUSH_MS = 20;
 
-/** And as soon as there is so much of them: the server reads on while the plugin works. */
-const FLUSH_LENGTH = 48 * 1024;
+/**
+ * And as soon as there is so much of them: the server reads on while the plugin works. Less than a
+ * pipe holds, so that the plugin need not wait until it did.
+ */
+const FLUSH_LENGTH = 28 * 1024;
 
 /** After so many timeouts within one frame its other events pass the plugin by. */
 const MAX_TIMEOUTS = 3;

@@ -70,13 +70,14 @@ export class HookJobs {
 
   /** It is as the receiver wants it; a job would not be kept for anybody. */
   #drop(job: StoredHookJob, reason: string): JobVerdict {
-    this.#log.warn`${named(job)} was not told: ${reason}`;
+    this.#log.with({ team: job.teamId, action: job.actionId })
+      .warn`${named(job)} was not told: ${reason}`;
     return DONE;
   }
 
   #retry(job: StoredHookJob, reason: string, attempt: number): JobVerdict {
     if (attempt >= this.#policy.attempts) {
-      this.#log.warn`${
+      this.#log.with({ team: job.teamId, action: job.actionId }).warn`${
         named(job)
       } was not told in ${attempt} tries, the job is kept for 'paddock jobs retry': ${reason}`;
     }

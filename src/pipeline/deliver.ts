@@ -4,6 +4,7 @@
  * holds up the pipeline, and a plugin that is slow or away holds up itself alone.
  */
 import { getLogger } from "@logtape/logtape";
+import { aboutTarget } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import type { Delivery, DeliveryKind, DeliveryRow } from "./delivery/delivery.ts";
@@ -282,8 +283,12 @@ export class Deliverer {
     const lost = await this.#parts.cursors.advance(moved);
     for (const cursor of moved) this.#saved.set(keyOf(cursor), cursor.position);
     for (const owner of lost) {
-      this.#log.with({ config: owner.configId })
-        .info`plugin config ${owner.configId} is told of events by another server now`;
+      const { configId } = owner;
+      const target = this.#parts.targets.get(configId);
+      const log = target === null
+        ? this.#log.with({ config: configId })
+        : aboutTarget(this.#log, target);
+      log.info`plugin config ${configId} is told of events by another server now`;
       const delivery = this.#deliveries.get(keyOf(owner));
       if (delivery !== undefined) {
         await delivery.stop(0);

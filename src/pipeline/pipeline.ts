@@ -1,5 +1,6 @@
 /** The road of one batch: decode → transform → prepare → write → ack. */
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
@@ -342,7 +343,7 @@ export class Pipeline {
   #letter(source: string, item: ReceivedItem, error: unknown, done: () => void): WriteItem {
     const letter = deadLetterOf(source, item, error);
     this.#observer.deadLettered(source, letter.code);
-    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+    aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
       .warn`dead letter from ${source}: ${letter.code} ${letter.reason}`;
     return { work: { kind: "letter", letter }, done };
   }

@@ -36,6 +36,8 @@ export interface ExportSettings {
 export interface PluginTarget {
   readonly configId: number;
   readonly teamId: number;
+  /** Of the plugin. */
+  readonly spec: { readonly id: number; readonly name: string };
   /** Null until its code was loaded once. */
   readonly hooks: DeliveryHooks | null;
   readonly exportSettings: ExportSettings;

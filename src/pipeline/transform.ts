@@ -2,6 +2,7 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { PluginEvent } from "../events/types.ts";
 import { MAX_NESTING, nestsDeeper, textNestsDeeper } from "../events/nesting.ts";
@@ -103,7 +104,7 @@ export class Transform {
       if (text.byteLength > LONG_TEXT && textNestsDeeper(text)) throw new Error(TOO_DEEP);
       return { event: checkedEvent(envelope, parsed(text)), marks };
     } catch (error) {
-      this.#log.with({ uuid: envelope.uuid, team: envelope.team_id })
+      aboutEvent(this.#log, { uuid: envelope.uuid, teamId: envelope.team_id })
         .warn`an event left its plugins unusable: ${errorMessage(error)}`;
       return {
         event: parsed(given) as PluginEvent,

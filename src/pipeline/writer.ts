@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { aboutEvent } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
@@ -187,14 +188,14 @@ export class Writer {
     if (item.work.kind === "letter") {
       // A dead letter that cannot be stored has nowhere left to go but the log.
       const { letter } = item.work;
-      this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+      aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
         .error`a dead letter was refused: ${errorMessage(error)} ${letter}`;
       this.#counters.lost++;
       item.done();
       return;
     }
     const letter = item.work.deadLetter(error);
-    this.#log.with({ uuid: letter.eventUuid, team: letter.teamId })
+    aboutEvent(this.#log, { uuid: letter.eventUuid, teamId: letter.teamId })
       .warn`an event was refused and is a dead letter: ${letter.reason}`;
     await this.#write([{ work: { kind: "letter", letter }, done: () => item.done() }]);
   }

@@ -254,7 +254,10 @@ export class Scheduler {
         await this.#parts.ticks.finished([{ configId, task }]);
         return;
       } catch (error) {
-        this.#log.warn`the end of ${task} was not recorded: ${errorMessage(error)}`;
+        this.#log.with({ config: configId })
+          .warn`the end of ${task} of plugin config ${configId} was not recorded: ${
+          errorMessage(error)
+        }`;
         await new Promise((resolve) => setTimeout(resolve, this.#options.lookMs));
       }
     }

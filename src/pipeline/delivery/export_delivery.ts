@@ -1,5 +1,6 @@
 /** Gathers stored events for one plugin config's `exportEvents`, and hands over full batches. */
 import { getLogger } from "@logtape/logtape";
+import { aboutTarget } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import { Backoff } from "../backoff.ts";
 import type { PluginTarget, PluginTargets } from "../plugin_hooks.ts";
@@ -216,7 +217,7 @@ export class ExportDelivery implements Delivery {
         return true;
       } catch (error) {
         if (backoff.failures === 0) {
-          this.#log.with({ team: this.teamId, config: this.configId })
+          aboutTarget(this.#log, target)
             .warn`a batch of plugin config ${this.configId} waits for the job queue: ${
             errorMessage(error)
           }`;

@@ -330,11 +330,13 @@ export class PluginHost {
 
   #spawnNow(pass: EgressPass | null): void {
     const { runtime, limits, taskTimeoutMs, egress: egressLimits } = this.#options;
-    const isSlow = this.#parts.breaker.state(performance.now()) === "slow";
+    // What died at its work is to be expected to do so again, and others pay for that no more.
+    const standsBack = this.#crashes > 0 ||
+      this.#parts.breaker.state(performance.now()) === "slow";
     const process: HostProcess = new HostProcess(
       {
         runtime,
-        limits: isSlow ? { ...limits, nice: LOWEST_PRIORITY } : limits,
+        limits: standsBack ? { ...limits, nice: LOWEST_PRIORITY } : limits,
         grants: this.spec.grants,
         gateway: pass?.gateway ?? null,
         libraries: this.spec.code.libraries ?? [],

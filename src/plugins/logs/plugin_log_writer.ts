@@ -201,7 +201,7 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
         return await this.#store(lines.slice(middle));
       }
       const [line] = lines;
-      this.#log.with({ plugin: line?.pluginId, config: line?.pluginConfigId })
+      this.#log.with({ plugin_id: line?.pluginId, config: line?.pluginConfigId })
         .error`a line of a plugin's log was refused and is lost: ${errorMessage(error)}`;
       this.#ended(lines);
       return { lines: [], error: null };

@@ -1,6 +1,7 @@
 /** From rows to plugins that can run. */
 import { hash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
+import { aboutPlugin } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
@@ -125,7 +126,13 @@ export class PluginRegistry {
       if (loaded.failure !== null) this.#fail(row, loaded, loaded.failure);
       if (loaded.source === null) continue;
       const reach = this.#effectiveGrants(row, plugin.row, granted.get(row.pluginId) ?? []);
-      this.#remindOfGrants(row, loaded.source.manifest.net, granted.get(row.pluginId) ?? [], reach);
+      this.#remindOfGrants(
+        row,
+        plugin.row.name ?? "",
+        loaded.source.manifest.net,
+        granted.get(row.pluginId) ?? [],
+        reach,
+      );
       const config: PluginConfig = {
         id: row.id,
         teamId: row.teamId,
@@ -199,7 +206,10 @@ export class PluginRegistry {
   }
 
   /** Keeps the code of a plugin that was set up, unless it is kept already. Never rejects. */
-  async worked({ id, codeVersion }: PluginSpec, exports: PluginCapabilities): Promise<void> {
+  async worked(
+    { id, name, codeVersion }: PluginSpec,
+    exports: PluginCapabilities,
+  ): Promise<void> {
     const { working } = this.#parts;
     const loaded = this.#known.get(id)?.loaded;
     if (working === undefined || codeVersion === undefined || !loaded?.source) return;
@@ -210,7 +220,8 @@ export class PluginRegistry {
       await working.keep(id, version, loaded.source);
     } catch (error) {
       this.#kept?.delete(id);
-      this.#log.with({ plugin: id }).warn`a plugin's code was not kept: ${errorMessage(error)}`;
+      aboutPlugin(this.#log, { plugin: name, pluginId: id })
+        .warn`the code of plugin ${name} was not kept: ${errorMessage(error)}`;
     }
   }
 
@@ -255,6 +266,7 @@ export class PluginRegistry {
   /** What a plugin asks for and does not get is the likely reason of errors to come. */
   #remindOfGrants(
     config: ConfigRow,
+    name: string,
     requested: readonly string[],
     granted: readonly string[],
     reach: readonly string[],
@@ -265,8 +277,9 @@ export class PluginRegistry {
     const message = `Plugin asks to reach ${closed.join(", ")} and may not. ` +
       `To allow it: paddock plugins grant ${config.pluginId} ${hosts}`;
     if (!this.#say(config, message, "WARN")) return;
-    const { pluginId: plugin, id, teamId: team } = config;
-    this.#log.with({ plugin, config: id, team }).warn`plugin ${plugin}: ${message}`;
+    const { pluginId, id, teamId } = config;
+    aboutPlugin(this.#log, { plugin: name, pluginId, configId: id, teamId })
+      .warn`plugin ${name}: ${message}`;
   }
 
   /** A config without a team is a mistake of whoever wrote it: it could not see any event. */
@@ -350,7 +363,9 @@ export class PluginRegistry {
       return { version, source, sourceVersion: version, failure: null };
     } catch (error) {
       const failure = errorMessage(error);
-      if (known?.failure !== failure) this.#log.warn`${failure}`;
+      if (known?.failure !== failure) {
+        aboutPlugin(this.#log, { plugin: row.name ?? "", pluginId: row.id }).warn`${failure}`;
+      }
       const { source = null, sourceVersion = "" } = known ?? {};
       return { version, source, sourceVersion, failure };
     }

@@ -1,5 +1,6 @@
-/** Events that ClickHouse has, for plugins that export history. */
+/** Events that ClickHouse has, for plugins that export history and for people who look. */
 import { Buffer } from "node:buffer";
+import type { JsonObject } from "../../events/types.ts";
 import type { ClickHouse } from "./client.ts";
 
 interface EventRow {
@@ -8,6 +9,17 @@ interface EventRow {
   readonly properties: string;
   readonly timestamp: string;
   readonly created_at: string;
+}
+
+/** An event as people are shown it. */
+export interface LatestEvent {
+  /** Its uuid. */
+  readonly id: string;
+  readonly teamId: number;
+  readonly event: string;
+  readonly distinctId: string;
+  readonly timestamp: Date;
+  readonly properties: JsonObject;
 }
 
 /** The span is that of `_timestamp`, when an event came, as it is with the server before. */
@@ -41,6 +53,28 @@ export class ClickHouseStoredEvents {
       { teamId, since: Math.trunc(since) },
     );
     return row === undefined || row.first === 0 ? null : row.first * 1000;
+  }
+
+  /**
+   * What came last, the newest first; an event that came twice is shown once.
+   * @param teamId null for those of every team
+   */
+  async latest(teamId: number | null, limit: number): Promise<LatestEvent[]> {
+    const rows = await this.#clickhouse.query<EventRow & { id: string; teamId: number }>(
+      `SELECT toString(events.uuid) AS id, team_id AS teamId, event, distinct_id, properties,
+         ${isoForm("timestamp")} AS timestamp
+       FROM events WHERE isNull({teamId: Nullable(Int64)}) OR team_id = {teamId: Nullable(Int64)}
+       ORDER BY _timestamp DESC, _offset DESC LIMIT 1 BY uuid LIMIT {limit: UInt32}`,
+      { teamId, limit },
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      teamId: row.teamId,
+      event: row.event,
+      distinctId: row.distinct_id,
+      timestamp: new Date(row.timestamp),
+      properties: JSON.parse(row.properties),
+    }));
   }
 
   /** Events of a span in the order in which they came, as JSON texts of plugin events. */

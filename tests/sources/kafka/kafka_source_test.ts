@@ -1,34 +1,4 @@
-import { KafkaSource } from "../../../src/sources/kafka/kafka_source.ts";
-import { eventMessage } from "../../../src/sources/kafka/message.ts";
 import { GroupMember } from "../../../src/stores/kafka/group_member.ts";
-import { createTestTopic, type TestTopic } from "../../services/kafka_topic.ts";
-import { testSourceConformance } from "../source_conformance.ts";
+import { testKafkaConformance } from "./conformance.ts";
 
-function sourceOf({ connection, topic, groupId }: TestTopic): KafkaSource {
-  return new KafkaSource(
-    (events) =>
-      new GroupMember({
-        connection,
-        topic,
-        groupId,
-        startAt: "earliest",
-        sessionMs: 6_000,
-        heartbeatMs: 200,
-      }, events),
-    { topic, drainMs: 200, maxBuffered: 1_000, maxBufferedBytes: 1e7 },
-  );
-}
-
-testSourceConformance("kafka", async (servers) => {
-  const test = await createTestTopic(servers);
-  return {
-    leaseTtlMs: 400,
-    isPartitioned: true,
-    source: () => sourceOf(test),
-    append: (events) =>
-      test.produce(
-        events.map((event, index) => ({ value: eventMessage(event), partition: index % servers })),
-      ),
-    [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
-  };
-});
+testKafkaConformance("kafka", (options, events) => new GroupMember(options, events));

@@ -7,6 +7,7 @@ import {
   type GroupMemberOptions,
   type KafkaRecord,
 } from "../../../src/stores/kafka/group_member.ts";
+import { makeCertificates } from "../../services/certificates.ts";
 import { eventually } from "../../services/eventually.ts";
 import { freePort } from "../../services/free_port.ts";
 import { startKafka } from "../../services/kafka.ts";
@@ -230,28 +231,3 @@ Deno.test("TLS with a client's certificate, and SASL", async () => {
     await Deno.remove(directory, { recursive: true });
   }
 });
-
-async function makeCertificates(directory: string) {
-  const script = `
-    for ca in ca other; do
-      openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout $ca.key -out $ca.crt -subj /CN=$ca
-    done
-    for name in broker client; do
-      openssl req -newkey rsa:2048 -nodes -keyout $name.key -out $name.csr -subj /CN=$name.invalid
-      openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt
-    done
-    cat broker.key broker.crt ca.crt > broker.pem`;
-  const { success, stderr } = await new Deno.Command("/bin/sh", {
-    args: ["-e", "-c", script],
-    cwd: directory,
-    stdin: "null",
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
-  const read = (name: string) => Deno.readTextFile(`${directory}/${name}`);
-  return {
-    ca: await read("ca.crt"),
-    otherCa: await read("other.crt"),
-    certificate: await read("client.crt"),
-    key: await read("client.key"),
-  };
-}

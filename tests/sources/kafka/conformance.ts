@@ -1,0 +1,43 @@
+import { KafkaSource, type Membership } from "../../../src/sources/kafka/kafka_source.ts";
+import { eventMessage } from "../../../src/sources/kafka/message.ts";
+import type {
+  GroupMemberEvents,
+  GroupMemberOptions,
+} from "../../../src/stores/kafka/group_member.ts";
+import { createTestTopic, type TestTopic } from "../../services/kafka_topic.ts";
+import { testSourceConformance } from "../source_conformance.ts";
+
+type Join = (options: GroupMemberOptions, events: GroupMemberEvents) => Membership;
+
+/** Holds a source of Kafka to what every source has to do, by one client's way of being a member. */
+export function testKafkaConformance(name: string, join: Join): void {
+  const sourceOf = ({ connection, topic, groupId }: TestTopic) =>
+    new KafkaSource(
+      (events) =>
+        join({
+          connection,
+          topic,
+          groupId,
+          startAt: "earliest",
+          sessionMs: 6_000,
+          heartbeatMs: 200,
+        }, events),
+      { topic, drainMs: 200, maxBuffered: 1_000, maxBufferedBytes: 1e7 },
+    );
+  testSourceConformance(name, async (servers) => {
+    const test = await createTestTopic(servers);
+    return {
+      leaseTtlMs: 400,
+      isPartitioned: true,
+      source: () => sourceOf(test),
+      append: (events) =>
+        test.produce(
+          events.map((event, index) => ({
+            value: eventMessage(event),
+            partition: index % servers,
+          })),
+        ),
+      [Symbol.asyncDispose]: () => test[Symbol.asyncDispose](),
+    };
+  });
+}
