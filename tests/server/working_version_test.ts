@@ -90,6 +90,8 @@ Deno.test("after a restart the version that worked goes on where its successor i
   await eventually(async () => (await test.log()).includes("the version before goes on"));
   assert.equal(await test.met(), "one");
   assert.match(await test.log(), /Plugin failed to load .* Retrying in 3 s/);
+  await eventually(async () => await test.errors() === "no key");
+  assert.equal(await test.met(), "one");
   assert.equal(await test.errors(), "no key");
   assert.equal(await test.kept(), first);
 

@@ -168,7 +168,10 @@ export class PluginHosts {
       reports: {
         failed: (id, failure) => reports.failed(id, failure),
         loaded: (...report) => reports.loaded(...report),
-        ready: (id) => reports.ready(id),
+        // What the next version failed with stays said, however well the one before does.
+        ready: (id) => {
+          if (!this.#succession.isSuperseded(host, id)) reports.ready(id);
+        },
         gaveUp: (id, version, decided) => {
           const serving = this.#succession.serving.get(id)?.workers;
           if (serving !== undefined && serving !== host) decided("version before");

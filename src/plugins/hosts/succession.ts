@@ -56,6 +56,12 @@ export class Succession {
       this.#successors.get(configId)?.workers === workers;
   }
 
+  /** Whether another one is to take the config over. */
+  isSuperseded(workers: PluginWorkers, configId: number): boolean {
+    const successor = this.#successors.get(configId)?.workers;
+    return successor !== undefined && successor !== workers;
+  }
+
   /**
    * Makes these the ones that are wanted. A config without a predecessor that works is theirs at
    * once, and so is one whose predecessor may reach what was revoked meanwhile.

@@ -48,6 +48,7 @@ export function fullDisk(disk: SmallDisk): Fault {
     async strike({ databases: { postgres }, database }, _random, { holdMs }) {
       const filler = `${disk.path}/filler`;
       await fill(filler);
+      const fullSince = performance.now();
       // Of what Postgres freed in between as well, and of room in its own files.
       const end = performance.now() + holdMs;
       while (performance.now() < end) {
@@ -61,6 +62,7 @@ export function fullDisk(disk: SmallDisk): Fault {
         await postgres.service.stop();
         await postgres.start();
       }
+      return fullSince;
     },
   };
 }

@@ -21,8 +21,11 @@ export interface Fault {
   readonly health: "store" | "celery" | "silent" | "well";
   /** How long after its beginning the server may need to notice. */
   readonly noticedAfterMs: number;
-  /** Does it, and resolves when it is over; nothing is repaired besides starting what died. */
-  strike(arena: Arena, random: () => number, times: FaultTimes): Promise<void>;
+  /**
+   * Does it, and resolves when it is over; nothing is repaired besides starting what died.
+   * @returns by `performance.now()` since when it was so, where doing it takes a while
+   */
+  strike(arena: Arena, random: () => number, times: FaultTimes): Promise<number | void>;
 }
 
 /** What a supervisor does: starts a process that died, as it was. */
@@ -98,7 +101,8 @@ function networkCut(name: string, { isLost }: { readonly isLost: boolean }): Fau
     name,
     servers: 1,
     health: "store",
-    noticedAfterMs: LEASE_SECONDS * 1_000 + 3_000,
+    // A write may wait for a connection that somebody else waits on, and then for its own answer.
+    noticedAfterMs: 2 * LEASE_SECONDS * 1_000 + 3_000,
     async strike({ wire }, _random, { holdMs }) {
       wire.cut();
       await sleep(holdMs);

@@ -51,8 +51,8 @@ export async function runFaults(
       while (arena.servers.length < fault.servers) await arena.startServer();
       await sleep(500 + random() * 1_000);
       await untilWell(health.samples);
-      const began = performance.now();
-      await fault.strike(arena, random, times);
+      const striking = performance.now();
+      const began = await fault.strike(arena, random, times) ?? striking;
       const ended = performance.now();
       const before = { http: new Set(load.accepted.http), celery: new Set(load.accepted.celery) };
       const stored = await untilStored(arena, before);

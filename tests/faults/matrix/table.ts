@@ -3,8 +3,8 @@ import type { Outcome } from "./run_fault.ts";
 import { SOURCES } from "./load.ts";
 
 export const TABLE_HEAD = [
-  "| fault | source | events sent | lost | stored twice | recovered after |",
-  "| --- | --- | --- | --- | --- | --- |",
+  "| fault | source | rounds | events sent | lost | stored twice | recovered after |",
+  "| --- | --- | --- | --- | --- | --- | --- |",
 ];
 
 /** A line for each source: sums of all rounds, and the median and the longest recovery. */
@@ -15,6 +15,7 @@ export function tableLines(name: string, outcomes: readonly Outcome[]): string[]
     const seconds = outcomes.flatMap(({ recoveries }) => recoveries)
       .map(({ afterMs }) => afterMs[source] / 1_000).sort((one, other) => one - other);
     const after = `${seconds[seconds.length >> 1]?.toFixed(1)} s (${seconds.at(-1)?.toFixed(1)} s)`;
-    return `| ${[name, source, sum("sent"), sum("lost"), sum("duplicated"), after].join(" | ")} |`;
+    const cells = [outcomes.length, sum("sent"), sum("lost"), sum("duplicated"), after];
+    return `| ${[name, source, ...cells].join(" | ")} |`;
   });
 }

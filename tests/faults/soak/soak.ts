@@ -35,7 +35,7 @@ const SETTLE_MS = 3_000;
 
 interface Disturbance {
   readonly name: string;
-  strike(arena: Arena): Promise<void>;
+  strike(arena: Arena): Promise<number | void>;
 }
 
 function fault(name: string): Disturbance {

@@ -1,7 +1,6 @@
 /** Connections behind a network that swallows what is sent: neither end is told. */
 import assert from "node:assert/strict";
 import { createJobPool } from "../../../src/jobs/job_pool.ts";
-import { Database } from "../../../src/stores/postgres/database.ts";
 import { createPool } from "../../../src/stores/postgres/pool.ts";
 import { createTestDatabase } from "../../services/database.ts";
 import { eventually } from "../../services/eventually.ts";
@@ -43,22 +42,25 @@ Deno.test("idle connections that went silent are found without being needed, and
   });
 });
 
-Deno.test("a connection that is asked stays where it answers, though it be late", async () => {
-  await withWire(async (wire, connectionString) => {
-    const database = new Database({
-      connectionString,
-      max: 1,
-      applicationName: "late",
-      timeoutMs: 2_000,
-    });
-    const pid = async () =>
-      (await database.query<{ pid: number }>("SELECT pg_backend_pid() AS pid"))[0]?.pid;
-    const before = await pid();
-    wire.cut();
-    setTimeout(() => wire.mend(false), 300);
-    assert.equal(await pid(), before);
-    await database.close();
+Deno.test("an idle connection that answers when it is asked stays", async () => {
+  await using test = await createTestDatabase();
+  const pool = createPool({
+    connectionString: test.url,
+    max: 1,
+    applicationName: "asked",
+    timeoutMs: 3_000,
   });
+  const pid = async () => (await pool.query("SELECT pg_backend_pid() AS pid")).rows[0].pid;
+  const before = await pid();
+  await eventually(async () => {
+    const [row] = await test.database.query<{ query: string }>(
+      "SELECT query FROM pg_stat_activity WHERE pid = $1 AND state = 'idle'",
+      [before],
+    );
+    return row?.query === "SELECT 1";
+  });
+  assert.equal(await pid(), before);
+  await pool.end();
 });
 
 Deno.test("a job connection that did not answer is not handed out again, though it is given back", async () => {
