@@ -138,7 +138,7 @@ async function soak(directory: string): Promise<boolean> {
     throw new Error(`${error}\n${server.output().slice(-4_000)}`, { cause: error });
   } finally {
     clearInterval(said);
-    await load.end();
+    await load.end().catch(() => {});
     await sampling.stop().catch(() => {});
   }
 }

@@ -16,7 +16,7 @@ const PLUGIN = `exports.processEvent = (event) => {
 async function niceOf(pid: number): Promise<number> {
   const { stdout } = await new Deno.Command("ps", { args: ["-o", "ni=", "-p", String(pid)] })
     .output();
-  return Number(new TextDecoder().decode(stdout));
+  return parseInt(new TextDecoder().decode(stdout));
 }
 
 function onlyPid({ hosts }: TestFence): number {

@@ -25,7 +25,7 @@ Deno.test("celery: nothing is left in Redis when all is acknowledged", async () 
   const source = new CelerySource({ redisUrl: test.url, queue: test.queue, leaseTtlMs: LEASE_MS });
   await source.open();
   await pushEvents(test.redis, test.queue, [rawEvent(1)]);
-  const batch = await source.take({ items: 10, bytes: 1e6 }, new AbortController().signal);
+  const batch = await source.take({ items: 10, bytes: 1e6 }, AbortSignal.timeout(60_000));
   await batch?.ack();
   await source.close();
   assert.deepEqual(await test.redis.keys(`${test.queue}*`), []);
@@ -37,7 +37,7 @@ Deno.test("celery: released messages lie where the server before would take them
   await source.open();
   await pushEvents(test.redis, test.queue, [rawEvent(1), rawEvent(2)]);
   const before = await test.redis.lrange(test.queue, 0, -1);
-  const batch = await source.take({ items: 10, bytes: 1e6 }, new AbortController().signal);
+  const batch = await source.take({ items: 10, bytes: 1e6 }, AbortSignal.timeout(60_000));
   await batch?.release([0, 1]);
   await source.close();
   assert.deepEqual(await test.redis.lrange(test.queue, 0, -1), before);
@@ -51,7 +51,7 @@ Deno.test("celery: a Redis that is away is a retryable error, and works again wh
   await source.open();
   await first.kill();
   await assert.rejects(
-    source.take({ items: 1, bytes: 1e6 }, new AbortController().signal),
+    source.take({ items: 1, bytes: 1e6 }, AbortSignal.timeout(60_000)),
     (error: unknown) => error instanceof PaddockError && error.retryable,
   );
   await using second = await startRedis({ directory, port, durable: true });
