@@ -5,6 +5,7 @@ import { pushEvents } from "../../../src/sources/celery/producer.ts";
 import { PaddockError } from "../../../src/errors.ts";
 import { createTestQueue } from "../../services/redis_queue.ts";
 import { startRedis } from "../../services/redis.ts";
+import { eventually } from "../../services/eventually.ts";
 import { freePort } from "../../services/free_port.ts";
 import { rawEvent, testSourceConformance } from "../source_conformance.ts";
 
@@ -70,5 +71,21 @@ Deno.test("celery: a Redis that is away is a retryable error, and works again wh
   assert.equal(taken, 1);
   await source.close();
   await second.stop();
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("celery: a Redis that is away is noticed though nothing is taken", async () => {
+  const directory = await Deno.makeTempDir();
+  const port = freePort();
+  const first = await startRedis({ directory, port, durable: true });
+  const source = new CelerySource({ redisUrl: first.url, queue: "q", leaseTtlMs: LEASE_MS });
+  await source.open();
+  assert.equal(source.unavailable, null);
+  await first.kill();
+  await eventually(() => source.unavailable !== null);
+  assert.match(source.unavailable ?? "", /Redis \(REDIS_URL\)/);
+  await using _second = await startRedis({ directory, port, durable: true });
+  await eventually(() => source.unavailable === null);
+  await source.close();
   await Deno.remove(directory, { recursive: true });
 });
