@@ -238,7 +238,9 @@ export class HostProcess {
     for (let pauseMs = LOOK_MS; this.#silentSince === silentSince; pauseMs *= 2) {
       await sleep(pauseMs, undefined, { signal: this.#ending.signal }).catch(() => {});
       const after = await cpuMs(this.pid);
-      if (after === null || this.#ending.signal.aborted || this.#silentSince !== silentSince) return;
+      if (after === null || this.#ending.signal.aborted || this.#silentSince !== silentSince) {
+        return;
+      }
       if (after - before >= STAND_BACK_CPU_MS) return this.standBack();
     }
   }

@@ -279,7 +279,10 @@ export class PluginHost {
   /** As soon as the process has nothing in hand; what waits goes to the next one. */
   #renewOnceIdle(): void {
     if (this.#renewing !== null || this.#jobs.current !== null || this.#hooks.isBusy) return;
-    this.#messages.system("INFO", "Plugin is well again: it gets a process that stands back no more");
+    this.#messages.system(
+      "INFO",
+      "Plugin is well again: it gets a process that stands back no more",
+    );
     this.#renewing = this.#end(TEARDOWN_MS).then(() => {
       this.#renewing = null;
       this.#isRenewing = false;
