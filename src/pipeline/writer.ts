@@ -126,7 +126,8 @@ export class Writer {
       const began = performance.now();
       try {
         const report = await this.#store.write(events, letters, isHasty);
-        traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const attributes = { "paddock.events": events.length };
+        traceDone({ name: "write", attributes, began }, placesOf(items));
         const recordings = events.filter(({ recording }) => recording !== null).length;
         if (events.length > 0) {
           this.#observer.stored(events.length, recordings, performance.now() - began);
