@@ -4,7 +4,7 @@
  * holds up the pipeline, and a plugin that is slow or away holds up itself alone.
  */
 import { getLogger } from "@logtape/logtape";
-import { aboutTarget } from "../telemetry/about.ts";
+import { aboutSeveral, aboutTarget } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import type { Delivery, DeliveryKind, DeliveryRow } from "./delivery/delivery.ts";
@@ -134,7 +134,8 @@ export class Deliverer {
       await this.#advance(true);
       await this.#parts.cursors.release(this.deliveries);
     } catch (error) {
-      this.#log.warn`events may be delivered again: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, this.deliveries)
+        .warn`events may be delivered again: ${errorMessage(error)}`;
     }
     this.#deliveries.clear();
   }

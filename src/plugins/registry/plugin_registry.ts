@@ -1,7 +1,7 @@
 /** From rows to plugins that can run. */
 import { hash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
-import { aboutPlugin } from "../../telemetry/about.ts";
+import { aboutPlugin, aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
@@ -289,7 +289,8 @@ export class PluginRegistry {
     );
     const ids = rows.map(({ id }) => id).join(", ");
     if (ids !== "" && ids !== this.#teamless) {
-      this.#log.error`plugin configs without a team: ${ids}`;
+      aboutSeveral(this.#log, rows.map(({ id }) => ({ configId: id })))
+        .error`plugin configs without a team: ${ids}`;
     }
     this.#teamless = ids;
   }
