@@ -68,7 +68,10 @@ export class StoredPluginApi implements PluginApi {
       );
     } catch (error) {
       const ids = new Set(calls.map(({ pluginConfigId }) => pluginConfigId));
-      const about = [...ids].map((id) => ({ configId: id, teamId: configs.get(id)?.teamId ?? null }));
+      const about = [...ids].map((id) => ({
+        configId: id,
+        teamId: configs.get(id)?.teamId ?? null,
+      }));
       aboutSeveral(this.#log, about).warn`calls of plugins failed: ${errorMessage(error)}`;
       return calls.map(() => refused("the store is not available now"));
     }

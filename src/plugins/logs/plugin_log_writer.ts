@@ -151,7 +151,9 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
     clearTimeout(this.#timer);
     await this.#flushing;
     await this.flush();
-    if (this.#lines > 0) this.#aboutLines(this.#buffered).warn`${this.#lines} lines of plugins' logs are lost`;
+    if (this.#lines > 0) {
+      this.#aboutLines(this.#buffered).warn`${this.#lines} lines of plugins' logs are lost`;
+    }
   }
 
   get #isFull(): boolean {
@@ -176,7 +178,9 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
     const left = await this.#store(lines);
     this.#failure = left.error;
     if (left.error !== null) {
-      this.#aboutLines(left.lines).warn`plugins' logs were not written: ${errorMessage(left.error)}`;
+      this.#aboutLines(left.lines).warn`plugins' logs were not written: ${
+        errorMessage(left.error)
+      }`;
     }
     this.#buffered = [...left.lines, ...this.#buffered];
     if (this.#isFull) return;
