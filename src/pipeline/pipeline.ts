@@ -221,17 +221,14 @@ export class Pipeline {
     // The newest first: each goes in front of what was given back before it.
     for (const inFlight of [...this.#batches].reverse()) {
       const unfinished = inFlight.unfinished();
-      const log = aboutSeveral(
-        this.#log,
-        rawEvents(inFlight, unfinished.map((index) => ({ index }))),
-      );
+      const places = unfinished.map((index) => ({ index }));
+      const log = aboutSeveral(this.#log, rawEvents(inFlight, places));
       try {
         await inFlight.batch.release(unfinished);
         log.info`gave ${unfinished.length} unfinished messages back`;
       } catch (error) {
-        log.warn`${unfinished.length} messages stay leased until they expire: ${
-          errorMessage(error)
-        }`;
+        const reason = errorMessage(error);
+        log.warn`${unfinished.length} messages stay leased until they expire: ${reason}`;
       }
     }
     this.#batches.clear();
@@ -389,10 +386,7 @@ export class Pipeline {
         } catch (error) {
           // Left leased it would come back and be recognised; trying on spares that work.
           if (backoff.failures === 0) {
-            const all = inFlight.batch.items.map((_, index) => ({ index }));
-            aboutSeveral(this.#log, rawEvents(inFlight, all)).warn`ack failed: ${
-              errorMessage(error)
-            }`;
+            aboutSeveral(this.#log, rawEvents(inFlight)).warn`ack failed: ${errorMessage(error)}`;
           }
           if (this.#stop.signal.aborted) return;
           await backoff.failed(this.#stop.signal);
