@@ -77,6 +77,7 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
       "transaction.state.log.replication.factor=1",
       "transaction.state.log.min.isr=1",
       "group.initial.rebalance.delay.ms=0",
+      "log.cleaner.backoff.ms=500",
       "group.min.session.timeout.ms=1000",
       ...properties,
     ].join("\n"),
