@@ -92,6 +92,9 @@ export async function createKafkaMode(
   };
 }
 
+/** Whatever a topic holds is there by then. */
+const READ_MS = 60_000;
+
 /** Every value of a topic, oldest first within a partition. */
 export async function readTopic(address: string, topic: string): Promise<Uint8Array[]> {
   const consumer = new Consumer({
@@ -105,10 +108,15 @@ export async function readTopic(address: string, topic: string): Promise<Uint8Ar
   const values: Uint8Array[] = [];
   if (left > 0) {
     const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
+    const timer = setTimeout(
+      () => stream.destroy(new Error(`${left} messages of ${topic} did not come`)),
+      READ_MS,
+    );
     for await (const { value } of stream) {
       values.push(value);
       if (--left === 0) break;
     }
+    clearTimeout(timer);
   }
   await consumer.close(true);
   return values;

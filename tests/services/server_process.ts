@@ -15,6 +15,9 @@ export interface ServerProcess {
   kill(): Promise<void>;
 }
 
+/** What is not ready, or has not ended, by then never will: it is killed. */
+const PATIENCE_MS = 180_000;
+
 const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 
 /** Another way to start it than out of this repository as this user. */
@@ -29,7 +32,7 @@ export interface ServerStart {
 /**
  * Starts the server and waits until it is ready. Its environment holds nothing but `env` and what a
  * process needs to run.
- * @throws Error with its output where it ends instead
+ * @throws Error with its output where it ends instead, or is not ready for a long time
  */
 export async function startServerProcess(
   env: Readonly<Record<string, string>>,
@@ -70,16 +73,21 @@ export async function startServerProcess(
     } catch {
       // It has ended already.
     }
+    const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
     const { code } = await child.status;
+    clearTimeout(timer);
     await collected;
     return code;
   };
   let address: string;
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
   try {
     address = await ready.promise;
   } catch (error) {
     await collected;
     throw error;
+  } finally {
+    clearTimeout(timer);
   }
   return {
     pid: child.pid,

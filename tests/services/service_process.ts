@@ -24,6 +24,8 @@ export interface ServiceCommand {
 }
 
 const START_TIMEOUT_MS = 30_000;
+/** What has not ended by itself then is killed. */
+const STOP_TIMEOUT_MS = 60_000;
 
 /** Starts it and waits until it answers. */
 export async function startService(service: ServiceCommand): Promise<Service> {
@@ -33,7 +35,9 @@ export async function startService(service: ServiceCommand): Promise<Service> {
   ended.then(() => running = false);
   const signal = async (name: Deno.Signal) => {
     if (running) child.kill(name);
+    const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);
     await ended;
+    clearTimeout(timer);
   };
   const deadline = performance.now() + (service.startTimeoutMs ?? START_TIMEOUT_MS);
   while (true) {

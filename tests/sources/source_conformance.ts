@@ -19,7 +19,8 @@ export interface SourceFixture extends AsyncDisposable {
 }
 
 const WIDE = { items: 10_000, bytes: 100_000_000 };
-const never = () => new AbortController().signal;
+/** For what comes: a test that waits in vain is to fail. */
+const patient = () => AbortSignal.timeout(30_000);
 
 export function rawEvent(number: number, extra: Record<string, unknown> = {}): RawEvent {
   return {
@@ -109,9 +110,9 @@ export function testSourceConformance(
     const source = fixture.source();
     await source.open();
     for (const event of rawEvents(10)) await fixture.append([event]);
-    const four = numbers(await source.take({ items: 4, bytes: 1e9 }, never()));
+    const four = numbers(await source.take({ items: 4, bytes: 1e9 }, patient()));
     assert.ok(four.length <= 4);
-    const one = numbers(await source.take({ items: 9, bytes: 1 }, never()));
+    const one = numbers(await source.take({ items: 9, bytes: 1 }, patient()));
     assert.equal(one.length, 1);
     const rest = await takeAll(source, 9 - four.length);
     assert.deepEqual([...four, ...one, ...rest], range(0, 10));
@@ -121,7 +122,7 @@ export function testSourceConformance(
   test("waits for what comes later, and stops waiting when told", async (fixture) => {
     const source = fixture.source();
     await source.open();
-    const later = source.take(WIDE, never());
+    const later = source.take(WIDE, patient());
     await sleep(100);
     await fixture.append([rawEvent(7)]);
     assert.deepEqual(numbers(await later), [7]);
@@ -130,7 +131,7 @@ export function testSourceConformance(
     setTimeout(() => stop.abort(), 50);
     assert.equal(await stopped, null);
     await fixture.append([rawEvent(8)]);
-    assert.deepEqual(numbers(await source.take(WIDE, never())), [8]);
+    assert.deepEqual(numbers(await source.take(WIDE, patient())), [8]);
     await source.close();
   });
 
@@ -176,7 +177,7 @@ export function testSourceConformance(
     const source = fixture.source();
     await source.open();
     await fixture.append(rawEvents(5));
-    const batch = await source.take(WIDE, never());
+    const batch = await source.take(WIDE, patient());
     assert.equal(batch?.items.length, 5);
     await fixture.append(rawEvents(2, 5));
     await batch.release([1, 3]);

@@ -38,8 +38,11 @@ const FETCH = { maxBytes: 10_485_760, maxWaitTime: 1_000 };
 const PARTITION_BYTES = 1_048_576;
 /** A broker sends one batch at least, however little is asked for. */
 const ONE_BATCH = { maxBytes: 1, maxWaitTime: 1 };
-/** What cannot be read is not asked for again: each time costs the decompressors some memory. */
-const ONCE = { retries: 0 };
+/**
+ * What cannot be read is not asked for often: each time costs the decompressors some memory. A lost
+ * connection costs two tries, as the broker went on with a session that the client did not.
+ */
+const SOON = { retries: 2, retryDelay: 10 };
 
 export class PartitionReader {
   readonly #options: PartitionReaderOptions;
@@ -176,7 +179,7 @@ export class PartitionReader {
     node: number,
     partitions: readonly number[],
   ): Promise<void> {
-    const client = this.#newClient(ONCE);
+    const client = this.#newClient(SOON);
     try {
       for (const partition of partitions) {
         for (let bytes = 0; bytes < PARTITION_BYTES && !this.#ended;) {
