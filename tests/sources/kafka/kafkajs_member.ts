@@ -1,5 +1,5 @@
 /** A member of a group by `kafkajs`, to hold it against the client that the server uses. */
-import { type Consumer, Kafka, KafkaJSProtocolError, logLevel } from "kafkajs";
+import { type Consumer, Kafka, logLevel } from "kafkajs";
 import { PaddockError } from "../../../src/errors.ts";
 import { kafkaUnavailable } from "../../../src/stores/kafka/connection.ts";
 import type { Membership } from "../../../src/sources/kafka/kafka_source.ts";
@@ -133,7 +133,7 @@ export class KafkaJsMember implements Membership {
     if (this.#stopped) return;
     const { topic } = this.#options;
     this.#events.onFailure(
-      error instanceof KafkaJSProtocolError && error.type === "UNKNOWN_TOPIC_OR_PARTITION"
+      error instanceof Error && "type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION"
         ? new PaddockError("PDK_KAFKA_TOPIC", `Kafka has no topic '${topic}'`)
         : kafkaUnavailable(error),
     );

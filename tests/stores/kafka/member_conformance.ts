@@ -126,7 +126,7 @@ export function testMemberConformance(name: string, join: Join): void {
       committed = true;
     };
     const joining = other.member.start();
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     assert.equal(other.told.starts.length, 0);
     done.resolve();
     await joining;
