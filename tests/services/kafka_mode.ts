@@ -11,6 +11,7 @@ import { createTestDatabase, type TestDatabase } from "./database.ts";
 import { plainConnection } from "./kafka_topic.ts";
 import { demandService } from "./on_demand.ts";
 import { prepareDatabase } from "./pipeline.ts";
+import { within } from "./within.ts";
 
 export interface KafkaMode extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
@@ -92,8 +93,8 @@ export async function createKafkaMode(
   };
 }
 
-/** Whatever a topic holds is there by then. */
-const READ_MS = 60_000;
+/** Long enough for whatever a test left in a topic. */
+const READ_MS = 120_000;
 
 /** Every value of a topic, oldest first within a partition. */
 export async function readTopic(address: string, topic: string): Promise<Uint8Array[]> {
@@ -106,18 +107,16 @@ export async function readTopic(address: string, topic: string): Promise<Uint8Ar
   const ends = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
   let left = ends.reduce((sum, end) => sum + Number(end), 0);
   const values: Uint8Array[] = [];
-  if (left > 0) {
+  const read = async () => {
     const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
-    const timer = setTimeout(
-      () => stream.destroy(new Error(`${left} messages of ${topic} did not come`)),
-      READ_MS,
-    );
     for await (const { value } of stream) {
       values.push(value);
-      if (--left === 0) break;
+      if (--left === 0) return true;
     }
-    clearTimeout(timer);
-  }
+    return false;
+  };
+  const isAll = left === 0 || await within(READ_MS, read());
   await consumer.close(true);
+  if (!isAll) throw new Error(`${left} messages of ${topic} did not come`);
   return values;
 }

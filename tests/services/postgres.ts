@@ -72,7 +72,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Service> 
       stderr: "null",
     }),
     answers: async () => {
-      const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+      const client = new pg.Client({ connectionString: url });
       client.on("error", () => {});
       await client.connect();
       await client.end();

@@ -39,11 +39,7 @@ export async function startRedis(options: RedisOptions): Promise<Service> {
       stderr: "null",
     }),
     answers: async () => {
-      const client = new Redis(url, {
-        lazyConnect: true,
-        commandTimeout: 5_000,
-        retryStrategy: () => null,
-      });
+      const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
       client.on("error", () => {});
       try {
         await client.connect();
