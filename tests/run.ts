@@ -4,6 +4,7 @@
  * without any, every test runs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { startClickHouse } from "./services/clickhouse.ts";
 import { installServices } from "./services/install.ts";
 import { missingKafkaPackages, startKafka } from "./services/kafka.ts";
@@ -50,6 +51,8 @@ async function main(): Promise<Totals> {
   }
 }
 
+const TIME_BOUND = fileURLToPath(import.meta.resolve("./services/time_bound.ts"));
+
 /** Deno says so of a test that goes on for 1, 2, 4, 8 and so on minutes. None needs as many as these. */
 const HUNG = /has been running for over .*\(8m/;
 
@@ -72,7 +75,9 @@ async function writeAll(bytes: Uint8Array): Promise<void> {
 
 async function runTests(directory: string, env: Record<string, string>): Promise<Totals> {
   const report = `${directory}/report.xml`;
-  const targets = Deno.args.length > 0 ? Deno.args : ["tests/"];
+  // Who asks for some tests alone may have given them much to do.
+  const isWhole = Deno.args.length === 0;
+  const targets = isWhole ? [`--preload=${TIME_BOUND}`, "tests/"] : Deno.args;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-P=tools", "--quiet", `--junit-path=${report}`, ...targets],
     env,
@@ -81,8 +86,6 @@ async function runTests(directory: string, env: Record<string, string>): Promise
   }).spawn();
   const interrupt = () => child.kill("SIGTERM");
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
-  // Who asks for some tests alone may have given them much to do.
-  const isWhole = Deno.args.length === 0;
   const watching = watch(child.stdout, () => {
     if (!isWhole) return;
     console.error("a test hangs: the run is given up");

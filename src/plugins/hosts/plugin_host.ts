@@ -37,12 +37,16 @@ import { LeavingConfigs } from "./leaving_configs.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import { PluginMessages } from "./plugin_messages.ts";
+import { Renewal } from "./renewal.ts";
 import { RunReports } from "./run_reports.ts";
 import { SiteRelay } from "../site/site_relay.ts";
 
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
 const encoder = new TextEncoder();
+
+/** What teardownPlugin may take where nobody waits for its end but the plugin's own work. */
+const TEARDOWN_MS = 1_000;
 
 export class PluginHost {
   readonly spec: PluginSpec;
@@ -72,6 +76,10 @@ export class PluginHost {
   #respawnAt = 0;
   #lastWork = performance.now();
   #stopped = false;
+  readonly #renewal: Renewal;
+  /** Nothing more goes to the process that is there. */
+  #isRenewing = false;
+  #renewing: Promise<void> | null = null;
   #tornDown: (() => void) | null = null;
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
@@ -79,6 +87,7 @@ export class PluginHost {
     this.#exports = spec.exports ?? null;
     this.#options = options;
     this.#parts = parts;
+    this.#renewal = new Renewal(options.renewalMs);
     const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
@@ -252,9 +261,33 @@ export class PluginHost {
 
   /** To be called about once a second: what only the passing of time shows. */
   check(now: number): void {
+    if (!this.#isRenewing && this.#renewal.isDue(this.#isWellBehind(now), now)) {
+      this.#isRenewing = true;
+      this.#pump();
+    }
     const job = this.#jobs.current;
     // A slow setup is not slow work.
     if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
+  }
+
+  /** Whether its process stands back for what is over. */
+  #isWellBehind(now: number): boolean {
+    return this.#process?.standsBack === true && this.#options.limits.nice < LOWEST_PRIORITY &&
+      this.isReady && this.#crashes === 0 && this.#parts.breaker.state(now) === "healthy";
+  }
+
+  /** As soon as the process has nothing in hand; what waits goes to the next one. */
+  #renewOnceIdle(): void {
+    if (this.#renewing !== null || this.#jobs.current !== null || this.#hooks.isBusy) return;
+    this.#messages.system(
+      "INFO",
+      "Plugin is well again: it gets a process that stands back no more",
+    );
+    this.#renewing = this.#end(TEARDOWN_MS).then(() => {
+      this.#renewing = null;
+      this.#isRenewing = false;
+      this.#pump();
+    });
   }
 
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
@@ -263,7 +296,7 @@ export class PluginHost {
     if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
     // What waits for its next attempt is not idle.
     if (this.#setups.isWaiting) return;
-    if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
+    if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(TEARDOWN_MS);
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
@@ -280,6 +313,7 @@ export class PluginHost {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#setups.stop();
     this.#jobs.withdraw();
+    await this.#renewing;
     await this.#end(patienceMs);
     this.#jobs.leaveUnfinished();
     this.#hooks.refuse("the plugin is being unloaded");
@@ -363,7 +397,9 @@ export class PluginHost {
   }
 
   #pump(): void {
-    if (this.#stopped || this.#jobs.isEmpty && this.#hooks.size === 0) return;
+    if (this.#stopped) return;
+    if (this.#isRenewing) return this.#renewOnceIdle();
+    if (this.#jobs.isEmpty && this.#hooks.size === 0) return;
     const process = this.#process;
     if (process === null) {
       const wait = this.#respawnAt - performance.now();
@@ -531,6 +567,7 @@ export class PluginHost {
   /** The process died under its work, or before it had any. */
   #crashed(reason: string): void {
     this.#process = null;
+    this.#isRenewing = false;
     this.#isLoaded = false;
     this.#started();
     this.#hooks.crashed(reason);
