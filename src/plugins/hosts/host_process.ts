@@ -12,7 +12,7 @@ import { errorMessage } from "../../errors.ts";
 import { Chatter, checkPayload } from "./frame_limits.ts";
 import { hostCommand, type HostLimits, type HostRuntime } from "./host_command.ts";
 import { cpuMs } from "./process_cpu.ts";
-import { standBack } from "./process_priority.ts";
+import { LOWEST_PRIORITY, standAside, standBack } from "./process_priority.ts";
 
 export interface HostProcessOptions {
   readonly runtime: HostRuntime;
@@ -24,6 +24,8 @@ export interface HostProcessOptions {
   readonly libraries: readonly string[];
   /** How long the worker may go without a sign of life. */
   readonly silenceMs: number;
+  /** The one before it died at its work. */
+  readonly isSuspect: boolean;
 }
 
 export interface HostProcessEvents {
@@ -89,6 +91,7 @@ export class HostProcess {
   readonly #events: HostProcessEvents;
   readonly #options: HostProcessOptions;
   readonly #done: Promise<void>;
+  readonly #chatter = new Chatter();
   #outgoing: Uint8Array[] = [];
   /** Since when it owes a sign of life; null where nothing was asked of it. */
   #silentSince: number | null = null;
@@ -153,9 +156,19 @@ export class HostProcess {
     this.#excusedMs = 0;
   }
 
+  /** Whether it has the lowest priority. */
+  get standsBack(): boolean {
+    return this.#standingBack !== null || this.#options.limits.nice >= LOWEST_PRIORITY;
+  }
+
   /** Leaves the processor to others, as long as the process lives. */
   standBack(): void {
-    this.#standingBack ??= standBack(this.pid);
+    if (!this.standsBack) this.#standingBack = standBack(this.pid);
+  }
+
+  /** Notes time that the server has to spend on what it said, beside reading it. */
+  charge(ms: number): void {
+    if (ms > 0) this.#chatter.spent(ms, performance.now());
   }
 
   /** SIGKILL, which works whatever the plugin does. */
@@ -200,7 +213,7 @@ export class HostProcess {
       if (silence > BOOT_MS) this.kill(`its process did not start within ${BOOT_MS / 1000} s`);
       return;
     }
-    if (silence > STAND_BACK_MS) this.standBack();
+    if (silence > STAND_BACK_MS) this.#letOthersGo();
     if (silence > silenceMs) {
       this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
       return;
@@ -214,6 +227,12 @@ export class HostProcess {
     if (this.#busy && now - this.#lastProgress > stallMs) {
       this.kill(`it ended no work within ${(stallMs / 1000).toFixed(1)} s and was stopped`);
     }
+  }
+
+  /** What died at its work and is silent once more gets what nobody else wants. */
+  #letOthersGo(): void {
+    if (this.#options.isSuspect) this.#standingBack ??= standAside(this.pid);
+    else this.standBack();
   }
 
   /** Past the deadline: guilty if it had the processor, or if nothing is known to excuse it. */
@@ -233,13 +252,14 @@ export class HostProcess {
     const stderr = this.#collectStderr();
     try {
       const reader = new FrameReader();
-      const chatter = new Chatter();
       for await (const chunk of chunksOf(this.#child.stdout)) {
-        for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes), chatter);
+        for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes));
         // Meanwhile the pipe fills, and then the worker waits.
         while (this.#killReason === null) {
-          const pauseMs = chatter.pauseMs(performance.now());
+          const pauseMs = this.#chatter.pauseMs(performance.now());
           if (pauseMs === 0) break;
+          // What it has to say more of will not be wanted sooner.
+          this.standBack();
           await sleep(Math.min(pauseMs, LOOK_MS));
         }
         if (this.#hasLogged) await this.#untilLogHasRoom();
@@ -271,7 +291,7 @@ export class HostProcess {
     this.#suspicion = null;
   }
 
-  #receive(frame: Frame, chatter: Chatter): void {
+  #receive(frame: Frame): void {
     checkPayload(frame);
     if (frame.type === FrameType.Log) this.#hasLogged = true;
     const began = performance.now();
@@ -279,7 +299,7 @@ export class HostProcess {
     const before = this.#lastProgress;
     this.#events.frame(frame);
     const now = performance.now();
-    if (this.#lastProgress === before) chatter.spent(now - began, now);
+    if (this.#lastProgress === before) this.#chatter.spent(now - began, now);
   }
 
   async #collectStderr(): Promise<void> {

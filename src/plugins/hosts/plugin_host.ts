@@ -31,11 +31,13 @@ import {
   readSetupReport,
   type RefusedHost,
 } from "./host_reports.ts";
+import { growthMs } from "./frame_limits.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
 import { LeavingConfigs } from "./leaving_configs.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
+import type { WorkingProcess } from "./processor_watch.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { RunReports } from "./run_reports.ts";
 import { SiteRelay } from "../site/site_relay.ts";
@@ -126,6 +128,25 @@ export class PluginHost {
   /** Of its process, if it runs. */
   get pid(): number | null {
     return this.#process?.pid ?? null;
+  }
+
+  /** Its process, if it is up and did not stand back yet. */
+  get working(): WorkingProcess | null {
+    const process = this.#process;
+    if (process === null || process.standsBack || !this.isReady) return null;
+    return {
+      pid: process.pid,
+      done: this.#jobs.done + this.#hooks.done,
+      standBack: (usedMs) => {
+        process.standBack();
+        const seconds = (usedMs / 1000).toFixed(1);
+        this.#messages.system(
+          "WARN",
+          `Plugin takes much of the processor, ${seconds} s too much for what it does: ` +
+            "its process stands back for others from now on.",
+        );
+      },
+    };
   }
 
   /** Starts the process ahead of the first event. */
@@ -341,6 +362,7 @@ export class PluginHost {
         gateway: pass?.gateway ?? null,
         libraries: this.spec.code.libraries ?? [],
         silenceMs: taskTimeoutMs,
+        isSuspect: this.#crashes > 0,
       },
       {
         frame: (frame) => {
@@ -389,7 +411,7 @@ export class PluginHost {
       switch (type) {
         case FrameType.Results:
           return this.#afterCalls(process, () => {
-            this.#receiveResults(id, decodeResults(payload));
+            this.#receiveResults(id, decodeResults(payload), payload.byteLength);
           });
         case FrameType.HookDone:
           return this.#afterCalls(process, () => this.#receiveHook(id, payload));
@@ -435,10 +457,11 @@ export class PluginHost {
     });
   }
 
-  #receiveResults(id: number, results: readonly EventResult[]): void {
+  #receiveResults(id: number, results: readonly EventResult[], bytes: number): void {
     const job = this.#jobs.receive(id, results);
     if (job === null) return;
     this.#process?.noteProgress();
+    this.#process?.charge(growthMs(bytes - job.bytes, results.length));
     if (job.isComplete) {
       this.#crashes = 0;
       if (this.#setups.attempts.isSettled(job.configId)) this.#watch.finished(job);
