@@ -109,6 +109,7 @@ export class HostProcess {
   #suspicion: Promise<number | null> | null = null;
   #judgement: Promise<void> | null = null;
   #standingBack: Promise<void> | null = null;
+  #standingAside: Promise<void> | null = null;
   #killReason: string | null = null;
   #watch: ReturnType<typeof setInterval>;
   #stderr = "";
@@ -166,6 +167,11 @@ export class HostProcess {
     if (!this.standsBack) this.#standingBack = standBack(this.pid);
   }
 
+  /** Runs only where a processor has nothing else to do, as long as the process lives. */
+  standAside(): void {
+    this.#standingAside ??= standAside(this.pid);
+  }
+
   /** Notes time that the server has to spend on what it said, beside reading it. */
   charge(ms: number): void {
     if (ms > 0) this.#chatter.spent(ms, performance.now());
@@ -213,7 +219,7 @@ export class HostProcess {
       if (silence > BOOT_MS) this.kill(`its process did not start within ${BOOT_MS / 1000} s`);
       return;
     }
-    if (silence > STAND_BACK_MS) this.#letOthersGo();
+    if (silence > STAND_BACK_MS) this.#options.isSuspect ? this.standAside() : this.standBack();
     if (silence > silenceMs) {
       this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
       return;
@@ -227,12 +233,6 @@ export class HostProcess {
     if (this.#busy && now - this.#lastProgress > stallMs) {
       this.kill(`it ended no work within ${(stallMs / 1000).toFixed(1)} s and was stopped`);
     }
-  }
-
-  /** What died at its work and is silent once more gets what nobody else wants. */
-  #letOthersGo(): void {
-    if (this.#options.isSuspect) this.#standingBack ??= standAside(this.pid);
-    else this.standBack();
   }
 
   /** Past the deadline: guilty if it had the processor, or if nothing is known to excuse it. */
@@ -273,6 +273,7 @@ export class HostProcess {
     clearInterval(this.#watch);
     await stderr;
     await this.#standingBack;
+    await this.#standingAside;
     await this.#suspicion;
     await this.#judgement;
     await this.#input.abort().catch(() => {});

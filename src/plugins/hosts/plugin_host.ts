@@ -273,6 +273,9 @@ export class PluginHost {
 
   /** To be called about once a second: what only the passing of time shows. */
   check(now: number): void {
+    const state = this.#parts.breaker.state(now);
+    // What it goes on with, as timers, is for nobody.
+    if (state === "paused" || state === "disabled") this.#process?.standAside();
     const job = this.#jobs.current;
     // A slow setup is not slow work.
     if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
