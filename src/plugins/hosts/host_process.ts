@@ -24,8 +24,6 @@ export interface HostProcessOptions {
   readonly libraries: readonly string[];
   /** How long the worker may go without a sign of life. */
   readonly silenceMs: number;
-  /** The one before it died at its work. */
-  readonly isSuspect: boolean;
 }
 
 export interface HostProcessEvents {
@@ -167,6 +165,11 @@ export class HostProcess {
     if (!this.standsBack) this.#standingBack = standBack(this.pid);
   }
 
+  /** Whether it runs only where a processor has nothing else to do. */
+  get standsAside(): boolean {
+    return this.#standingAside !== null;
+  }
+
   /** Runs only where a processor has nothing else to do, as long as the process lives. */
   standAside(): void {
     this.#standingAside ??= standAside(this.pid);
@@ -219,7 +222,7 @@ export class HostProcess {
       if (silence > BOOT_MS) this.kill(`its process did not start within ${BOOT_MS / 1000} s`);
       return;
     }
-    if (silence > STAND_BACK_MS) this.#options.isSuspect ? this.standAside() : this.standBack();
+    if (silence > STAND_BACK_MS) this.standBack();
     if (silence > silenceMs) {
       this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
       return;

@@ -274,17 +274,22 @@ export class PluginHost {
   /** To be called about once a second: what only the passing of time shows. */
   check(now: number): void {
     const state = this.#parts.breaker.state(now);
-    // What it goes on with, as timers, is for nobody.
+    // What it goes on with, as timers, is for nobody; after the pause another process is to have a try.
     if (state === "paused" || state === "disabled") this.#process?.standAside();
+    else if (this.#process?.standsAside && this.#isIdle) this.#end(1_000);
     const job = this.#jobs.current;
     // A slow setup is not slow work.
     if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
   }
 
+  get #isIdle(): boolean {
+    return this.#jobs.isEmpty && this.#hooks.size === 0;
+  }
+
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
-    if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
+    if (!this.#isIdle) return;
     // What waits for its next attempt is not idle.
     if (this.#setups.isWaiting) return;
     if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
@@ -365,7 +370,6 @@ export class PluginHost {
         gateway: pass?.gateway ?? null,
         libraries: this.spec.code.libraries ?? [],
         silenceMs: taskTimeoutMs,
-        isSuspect: this.#crashes > 0,
       },
       {
         frame: (frame) => {
@@ -388,7 +392,7 @@ export class PluginHost {
   }
 
   #pump(): void {
-    if (this.#stopped || this.#jobs.isEmpty && this.#hooks.size === 0) return;
+    if (this.#stopped || this.#isIdle) return;
     const process = this.#process;
     if (process === null) {
       const wait = this.#respawnAt - performance.now();
