@@ -56,6 +56,7 @@ export function harden(onUncaught: (error: unknown) => void, maps: SourceMaps): 
   globalThis.addEventListener("error", swallow);
   stripGlobals();
   freezeErrors(maps);
+  freezeCall();
 }
 
 /** Every import from here on, of any scheme and by any spelling, also from `new Function`. */
@@ -135,6 +136,15 @@ function freezeErrors(maps: SourceMaps): void {
     configurable: false,
   });
   define("Error", Error);
+}
+
+/**
+ * Deno's own code starts some operations by the `call` of their native functions (`op_write`,
+ * `op_fetch_send`). Whoever put another in its place would be handed those, and `op_write` takes any
+ * resource of this process by its number, standard output among them.
+ */
+function freezeCall(): void {
+  Object.defineProperty(Function.prototype, "call", { writable: false, configurable: false });
 }
 
 function define(name: string, value: unknown): void {

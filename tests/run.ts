@@ -3,6 +3,8 @@
  * the tests, and ends with the line `N passed, N failed`. Arguments are handed to `deno test`;
  * without any, every test runs.
  */
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { startClickHouse } from "./services/clickhouse.ts";
 import { installServices } from "./services/install.ts";
 import { missingKafkaPackages, startKafka } from "./services/kafka.ts";
@@ -49,17 +51,49 @@ async function main(): Promise<Totals> {
   }
 }
 
+const TIME_BOUND = fileURLToPath(import.meta.resolve("./services/time_bound.ts"));
+
+/** Deno says so of a test that goes on for 1, 2, 4, 8 and so on minutes. None needs as many as these. */
+const HUNG = /has been running for over .*\(8m/;
+
+/** Hands the output on. Calls back where a test hangs, which would hold up the run for ever. */
+async function watch(output: ReadableStream<Uint8Array>, hangs: () => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let line = "";
+  for await (const chunk of output) {
+    await writeAll(chunk);
+    line = (line + decoder.decode(chunk, { stream: true })).slice(-4_000);
+    const isHung = HUNG.test(line);
+    line = line.slice(line.lastIndexOf("\n") + 1);
+    if (isHung) hangs();
+  }
+}
+
+async function writeAll(bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+}
+
 async function runTests(directory: string, env: Record<string, string>): Promise<Totals> {
   const report = `${directory}/report.xml`;
-  const targets = Deno.args.length > 0 ? Deno.args : ["tests/"];
+  // Who asks for some tests alone may have given them much to do.
+  const isWhole = Deno.args.length === 0;
+  const targets = isWhole ? [`--preload=${TIME_BOUND}`, "tests/"] : Deno.args;
   const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-P=tools", "--quiet", `--junit-path=${report}`, ...targets],
     env,
     stdin: "null",
+    stdout: "piped",
   }).spawn();
   const interrupt = () => child.kill("SIGTERM");
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, interrupt);
+  const watching = watch(child.stdout, () => {
+    if (!isWhole) return;
+    console.error("a test hangs: the run is given up");
+    child.kill("SIGTERM");
+  });
   const { success } = await child.status;
+  // What a test left running may hold the pipe open.
+  await Promise.race([watching, sleep(5_000)]);
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.removeSignalListener(signal, interrupt);
   const totals = await readTotals(report);
   // A run that failed outside of any test (a type error, a crash) has failed all the same.

@@ -8,7 +8,13 @@ import { PLUGIN_SETTINGS } from "./settings/plugins.ts";
 import { SERVING_SETTINGS } from "./settings/serving.ts";
 import { STORE_SETTINGS } from "./settings/stores.ts";
 
-/** Variable name → what it is. The order is that of `--help`. */
+/**
+ * Variable name → what it is. The order is that of `--help`.
+ *
+ * Its type is the table itself, which the page on configuration shows better than generated
+ * documentation would.
+ * @internal
+ */
 export const SETTINGS = {
   ...STORE_SETTINGS,
   ...SERVING_SETTINGS,

@@ -60,7 +60,8 @@ function classesOf(value: unknown): string[] | undefined {
   return textOf(value)?.split(" ");
 }
 
-function integerOf(value: unknown): number | undefined {
+/** An integer that the tables can hold, also as a text. */
+export function integerOf(value: unknown): number | undefined {
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : value;
   return typeof number === "number" && Number.isInteger(number) && Math.abs(number) < 2 ** 31
     ? number
@@ -111,32 +112,16 @@ function asciiText(text: string): string {
   );
 }
 
-/** Where `_` comes before `-`, `-` before digits, and `a` before `A` but after `0`. */
-const BY_KEY = new Intl.Collator("en");
-
 /**
- * The elements as one text, `tag.class:key="value"…;…`, as ClickHouse's events have them. Its form is
- * that of PostHog's plugin server 1.10.
+ * Properties of a stored event with its elements as `$elements`, where they came: the fields that are
+ * stored, and the text as `$el_text` besides. Without elements they are the same properties.
+ * @param elements of a row, which may hold anything
  */
-export function chainOfElements(elements: readonly Element[]): string {
-  return elements.map((element) => {
-    const { tag_name: tag = "", attr_class: classes = [], text, href, attr_id: id } = element;
-    const attributes: JsonObject = {
-      ...(text ? { text } : {}),
-      "nth-child": element.nth_child ?? 0,
-      "nth-of-type": element.nth_of_type ?? 0,
-      ...(href ? { href } : {}),
-      ...(id ? { attr_id: id } : {}),
-      ...element.attributes,
-    };
-    const pairs = Object.keys(attributes).sort(BY_KEY.compare).map((key) =>
-      `${quotesEscaped(key)}="${quotesEscaped(String(attributes[key] ?? ""))}"`
-    );
-    const names = classes.map((name) => `.${name.replaceAll('"', "")}`);
-    return `${tag}${names.join("")}:${pairs.join("")}`;
-  }).join(";");
-}
-
-function quotesEscaped(text: string): string {
-  return text.replaceAll('"', '\\"');
+export function withElements(properties: JsonObject, elements: unknown): JsonObject {
+  const stored = Array.isArray(elements) ? elements.filter(isObject) : [];
+  if (stored.length === 0) return properties;
+  const $elements = stored.map((element) =>
+    element.text === undefined ? element : { ...element, $el_text: element.text }
+  );
+  return { ...properties, $elements };
 }

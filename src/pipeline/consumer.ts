@@ -32,7 +32,7 @@ export class Consumer {
 
   /** Why nothing can be taken now, or null. */
   get unavailable(): string | null {
-    return this.#unavailable;
+    return this.#unavailable ?? this.source.unavailable ?? null;
   }
 
   /** Milliseconds since the source last answered. */

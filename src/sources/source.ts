@@ -55,6 +55,11 @@ export interface Source {
   readonly name: string;
   /** What waits may be left waiting on purpose, for however long. */
   readonly holdsBack?: true;
+  /**
+   * Why its store cannot be reached, as far as it knows by itself, or null: a full pipeline takes
+   * nothing, and would not notice.
+   */
+  readonly unavailable?: string | null;
   /** Connects and starts keeping its lease alive. */
   open(): Promise<void>;
   /**

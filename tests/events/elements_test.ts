@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import {
-  chainOfElements,
   type Element,
   elementsHash,
   extractElements,
+  withElements,
 } from "../../src/events/elements.ts";
 
 Deno.test("elements hash as the server before did", () => {
@@ -64,30 +64,17 @@ Deno.test("members of the wrong type cost nothing", () => {
   ]);
 });
 
-Deno.test("elements as one text are those of the server before", () => {
-  const chain = (elements: Record<string, unknown>[]) => chainOfElements(extractElements(elements));
-  assert.equal(
-    chain([
-      {
-        tag_name: "button",
-        $el_text: "Buy now",
-        attr__class: "cta big",
-        attr__id: "go",
-        "attr__data-x": "7",
-        nth_child: 2,
-        nth_of_type: 1,
-      },
-      { tag_name: "form", nth_child: 1, nth_of_type: 1, attr__href: "/x" },
-    ]),
-    'button.big.cta:attr__class="cta big"attr__data-x="7"attr__id="go"attr_id="go"nth-child="2"' +
-      'nth-of-type="1"text="Buy now";form:attr__href="/x"href="/x"nth-child="1"nth-of-type="1"',
-  );
-  assert.equal(
-    chain([{ tag_name: "i", $el_text: 'say "hi"; \\', attr__title: 'a"b', nth_child: 0 }]),
-    'i:attr__title="a\\"b"nth-child="0"nth-of-type="0"text="say \\"hi\\"; \\"',
-  );
-  assert.equal(
-    chain([{ tag_name: "a", attr__x: null, attr__class: 'q"uote ' }]),
-    'a..quote:attr__class="q\\"uote "attr__x=""nth-child="0"nth-of-type="0"',
-  );
+Deno.test("properties have the elements of the event's row where they came", () => {
+  const properties = { $ip: "::1" };
+  for (const nothing of [null, undefined, [], "[]", {}, [7]]) {
+    assert.deepEqual(withElements(properties, nothing), properties);
+  }
+  const elements = extractElements([{ $el_text: "Buy", tag_name: "a" }, { tag_name: "p" }]);
+  assert.deepEqual(withElements(properties, elements), {
+    $ip: "::1",
+    $elements: [
+      { text: "Buy", $el_text: "Buy", tag_name: "a", attributes: {} },
+      { tag_name: "p", attributes: {} },
+    ],
+  });
 });

@@ -7,9 +7,11 @@ const samples = (valueAt: (index: number) => number): Sample[] =>
   Array.from({ length: 100 }, (_, index) => ({ at: index * 100, value: valueAt(index) }));
 
 Deno.test("what wavers is flat, what grows is not, and the warm-up does not count", () => {
-  assert.ok(flatness(samples((index) => 100 + index % 7), BOUNDS).isFlat);
-  assert.ok(flatness(samples((index) => index < 10 ? 5 : 100), BOUNDS).isFlat);
-  assert.ok(!flatness(samples((index) => 100 + index), BOUNDS).isFlat);
+  const verdict = (valueAt: (index: number) => number) =>
+    flatness(samples(valueAt), BOUNDS).verdict;
+  assert.equal(verdict((index) => 100 + index % 7), "flat");
+  assert.equal(verdict((index) => index < 10 ? 5 : 100), "flat");
+  assert.equal(verdict((index) => 100 + index), "NOT flat");
 });
 
 Deno.test("thirds are of time, with their median and 95th percentile", () => {
@@ -19,6 +21,9 @@ Deno.test("thirds are of time, with their median and 95th percentile", () => {
   assert.ok(thirds.every(({ count }) => count >= 29));
 });
 
-Deno.test("where nothing could be measured nothing is called flat", () => {
-  assert.ok(!flatness([], BOUNDS).isFlat);
+Deno.test("where nothing could be measured nothing is called flat, nor growing", () => {
+  assert.equal(flatness([], BOUNDS).verdict, "not measured");
+  // One sample at the beginning and many at the end say nothing of the time between.
+  const few = samples(() => 100).filter(({ at }) => at < 1_100 || at > 7_000);
+  assert.equal(flatness(few, BOUNDS).verdict, "not measured");
 });

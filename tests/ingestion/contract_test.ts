@@ -84,8 +84,9 @@ const CASES: Held = {
   ],
   "44 element group": [EVENTS, "element group"],
   "45 elements chain": [
-    "events/elements_test.ts",
+    "events/elements_chain_test.ts",
     "elements as one text are those of the server before",
+    "a chain is parsed back into its elements",
   ],
   "46 dead letter queue": [
     "stores/kafka/dead_letter_message_test.ts",
@@ -175,6 +176,11 @@ const CASES: Held = {
     CACHES,
     "a team is fetched and cached; a change is seen after 30 s with one query",
     "a team that there is not is absent, and looked for again soon",
+  ],
+  "73 organization": [
+    CACHES,
+    "an organization is fetched and cached; a change is seen after 30 s with one query",
+    "an organization that there is not is absent, and looked for again soon",
   ],
   "74 definitions": [
     DEFINITIONS,

@@ -31,7 +31,7 @@ async function storeEvents(
     `INSERT INTO posthog_event (
        created_at, event, distinct_id, properties, team_id, "timestamp", elements, elements_hash
      ) SELECT '2021-10-30T00:00:00Z', 'old', 'visitor', json_build_object('number', number, '$ip', '1.2.3.4'),
-       $1, at::timestamptz, '[]', '' FROM unnest($2::int[], $3::text[]) AS new (number, at)`,
+       $1, at::timestamptz, '[{"text":"Buy"}]', '' FROM unnest($2::int[], $3::text[]) AS new (number, at)`,
     [teamId, events.map(({ number }) => number), events.map(({ at }) => at)],
   );
 }
@@ -103,7 +103,7 @@ Deno.test("all of a team's events are exported, over gaps and failures, and the 
   assert.deepEqual(first, {
     team_id: first.team_id,
     distinct_id: "visitor",
-    properties: { number: 0, $ip: "1.2.3.4" },
+    properties: { number: 0, $ip: "1.2.3.4", $elements: [{ text: "Buy", $el_text: "Buy" }] },
     timestamp: "2018-01-01T00:00:00.000Z",
     now: "2018-01-01T00:00:00.000Z",
     event: "old",

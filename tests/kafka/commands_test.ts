@@ -58,7 +58,8 @@ Deno.test("--migrate makes topics and tables where Kafka and ClickHouse are conf
     assert.match((await paddock(env, "events")).out, /^No events are stored yet\.$/m);
     const row = (number: number, team: number) =>
       `('00000000-0000-4000-8000-00000000000${number}', 'e${number}', '{"n":${number}}',
-        '2025-12-31 23:59:5${number}.007', ${team}, 'visitor', '', now(), now(), ${number})`;
+        '2025-12-31 23:59:5${number}.007', ${team}, 'visitor', 'a:text="Buy"', now(), now(),
+        ${number})`;
     await clickhouse.command(
       `INSERT INTO events (uuid, event, properties, timestamp, team_id, distinct_id,
          elements_chain, created_at, _timestamp, _offset)
@@ -72,7 +73,10 @@ Deno.test("--migrate makes topics and tables where Kafka and ClickHouse are conf
       event: "e3",
       distinctId: "visitor",
       timestamp: "2025-12-31T23:59:53.007Z",
-      properties: { n: 3 },
+      properties: {
+        n: 3,
+        $elements: [{ tag_name: "a", text: "Buy", $el_text: "Buy", attributes: {} }],
+      },
     });
     const ofTeam = await paddock(env, "events", "--team", "2");
     assert.match(ofTeam.out, /team 2 {2}e2 {2}by visitor\n {4}n: 2/);

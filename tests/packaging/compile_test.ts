@@ -14,9 +14,8 @@ const TASKS = new Set(["src/cli/dev_server.ts", "src/cli/write_reference.ts"]);
 
 /** A path that is put together when it is needed: module → what it can become. */
 const COMPUTED: Readonly<Record<string, readonly string[]>> = {
-  "plugins_runtime/host.ts": [
-    "./plain_worker.ts",
-    "./networked_worker.ts",
+  "plugins_runtime/host.ts": ["./plain_worker.ts", "./networked_worker.ts"],
+  "plugins_runtime/library_frame.ts": [
     ...BUNDLED_LIBRARIES.map((name) =>
       `./libraries/${name.replace(/^@/, "").replace("/", "-")}.js.br`
     ),

@@ -221,6 +221,16 @@ export const ROADS: readonly (readonly [name: string, code: string])[] = [
     "let got; const { call } = Function.prototype; Function.prototype.call = function (...a) { got = this.name; return Reflect.apply(this, a[0], a.slice(1)) }; console.log('x'); await null; Function.prototype.call = call; return /write|post/.test(got || '') ? got : undefined",
   ],
   [
+    // Deno starts some operations of connections so.
+    "an operation of Deno's, by a polluted call",
+    `let got; const { call } = Function.prototype;
+     try { Object.defineProperty(Function.prototype, "call", { configurable: true, writable: true,
+       value: function (...a) { if (/^op_/.test(this.name)) got = this.name; return Reflect.apply(this, a[0], a.slice(1)) } }) } catch { return }
+     const settled = [fetch("http://127.0.0.1:9/"), typeof reconnect === "function" && reconnect()];
+     await Promise.race([Promise.allSettled(settled), new Promise((done) => setTimeout(done, 300))]);
+     Function.prototype.call = call; return got`,
+  ],
+  [
     "the captured function of a polluted apply",
     "let got; const { apply } = Reflect; Reflect.apply = (f, t, a) => { got = f.name; return apply(f, t, a) }; console.log('x'); await null; Reflect.apply = apply; return /write|post/.test(got || '') ? got : undefined",
   ],

@@ -57,9 +57,11 @@ Deno.test("what one server pauses is paused on all, after a restart too, until i
   const [one, other] = [await start("one"), await start("other")];
   try {
     assert.deepEqual(await send("other", {}), { seen: true, failed: false });
-    while (!(await states()).includes("paused")) {
+    await eventually(async () => {
+      if ((await states()).includes("paused")) return true;
       assert.deepEqual(await send("one", { bad: true }), { seen: false, failed: true });
-    }
+      return false;
+    }, 60_000);
     // The other never saw it hang.
     await eventually(async () => (await send("other", {})).failed, 8_000);
     await database.query("UPDATE paddock.plugin_state SET paused_until = now() + '1 hour'");

@@ -7,6 +7,9 @@ export interface TestDatabase extends AsyncDisposable {
   readonly database: Database;
 }
 
+/** A statement that takes longer waits for something that will not come. */
+const STATEMENT_MS = 120_000;
+
 /** The address of a service the test command started; a clear failure when it did not. */
 export function serviceAddress(name: string): string {
   const value = Deno.env.get(name);
@@ -20,7 +23,12 @@ export function serviceAddress(name: string): string {
 export async function createTestDatabase(): Promise<TestDatabase> {
   const adminUrl = serviceAddress("PADDOCK_TEST_POSTGRES_URL");
   const name = `paddock_test_${randomBytes(6).toString("hex")}`;
-  const admin = new Database({ connectionString: adminUrl, max: 1, applicationName: "tests" });
+  const admin = new Database({
+    connectionString: adminUrl,
+    max: 1,
+    applicationName: "tests",
+    timeoutMs: STATEMENT_MS,
+  });
   await admin.query(`CREATE DATABASE ${name}`);
   const url = new URL(adminUrl);
   url.pathname = `/${name}`;
@@ -28,6 +36,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     connectionString: url.href,
     max: 5,
     applicationName: "tests",
+    timeoutMs: STATEMENT_MS,
   });
   return {
     url: url.href,

@@ -17,6 +17,8 @@ export interface KafkaOptions {
   readonly properties?: readonly string[];
   /** Listeners beside the plain one, e.g. `SSL://127.0.0.1:9093`. */
   readonly listeners?: readonly string[];
+  /** Who may log in by SCRAM, as Kafka's own tool takes it: `SCRAM-SHA-256=[name=…,password=…]`. */
+  readonly scram?: readonly string[];
   /** Fast once it is warm, rather than soon there. */
   readonly isForLong?: boolean;
 }
@@ -87,7 +89,7 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
     ...["-XX:+UseSerialGC", "-Xmx400m", "-cp", `${jars}/*`],
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
   ];
-  await format(java, directory, file);
+  await format(java, directory, file, options.scram ?? []);
   const url = `127.0.0.1:${port}`;
   return await startService({
     name: "Kafka",
@@ -121,7 +123,12 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
   });
 }
 
-async function format(java: readonly string[], directory: string, file: string): Promise<void> {
+async function format(
+  java: readonly string[],
+  directory: string,
+  file: string,
+  scram: readonly string[],
+): Promise<void> {
   const formatted = await Deno.stat(`${directory}/data/meta.properties`).then(
     () => true,
     () => false,
@@ -132,6 +139,7 @@ async function format(java: readonly string[], directory: string, file: string):
       ...java,
       ...["kafka.tools.StorageTool", "format", "-t", randomBytes(16).toString("base64url")],
       ...["-c", file],
+      ...scram.flatMap((credentials) => ["--add-scram", credentials]),
     ],
     stdin: "null",
   }).output();

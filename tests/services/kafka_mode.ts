@@ -11,6 +11,7 @@ import { createTestDatabase, type TestDatabase } from "./database.ts";
 import { plainConnection } from "./kafka_topic.ts";
 import { demandService } from "./on_demand.ts";
 import { prepareDatabase } from "./pipeline.ts";
+import { within } from "./within.ts";
 
 export interface KafkaMode extends AsyncDisposable {
   readonly env: Readonly<Record<string, string>>;
@@ -92,6 +93,9 @@ export async function createKafkaMode(
   };
 }
 
+/** Long enough for whatever a test left in a topic. */
+const READ_MS = 120_000;
+
 /** Every value of a topic, oldest first within a partition. */
 export async function readTopic(address: string, topic: string): Promise<Uint8Array[]> {
   const consumer = new Consumer({
@@ -103,13 +107,16 @@ export async function readTopic(address: string, topic: string): Promise<Uint8Ar
   const ends = (await consumer.listOffsets({ topics: [topic], timestamp: -1n })).get(topic) ?? [];
   let left = ends.reduce((sum, end) => sum + Number(end), 0);
   const values: Uint8Array[] = [];
-  if (left > 0) {
+  const read = async () => {
     const stream = await consumer.consume({ topics: [topic], mode: "earliest", autocommit: false });
     for await (const { value } of stream) {
       values.push(value);
-      if (--left === 0) break;
+      if (--left === 0) return true;
     }
-  }
+    return false;
+  };
+  const isAll = left === 0 || await within(READ_MS, read());
   await consumer.close(true);
+  if (!isAll) throw new Error(`${left} messages of ${topic} did not come`);
   return values;
 }

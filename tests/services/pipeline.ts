@@ -23,6 +23,7 @@ import { PostgresOutbox } from "../../src/stores/postgres/outbox/outbox.ts";
 import { migrate } from "../../src/stores/migrations/migrate.ts";
 import { createFirstProject } from "../../src/stores/postgres/first_project.ts";
 import { Teams } from "../../src/stores/postgres/teams.ts";
+import { within } from "./within.ts";
 
 const NO_PLUGINS: PluginChains = { has: () => false, run: () => Promise.resolve([]) };
 const NO_DELIVERIES: DeliveryIntents = { isWanted: () => false, deferredTo: () => [] };
@@ -91,6 +92,8 @@ export function createPipeline(
   return pipeline;
 }
 
+const FEED_MS = 120_000;
+
 /** Sends items through and resolves when all are acknowledged. */
 export async function feed(pipeline: Pipeline, items: readonly ReceivedItem[]): Promise<void> {
   const acknowledged = Promise.withResolvers<void>();
@@ -99,7 +102,8 @@ export async function feed(pipeline: Pipeline, items: readonly ReceivedItem[]): 
     ack: () => Promise.resolve(acknowledged.resolve()),
     release: () => Promise.reject(new Error("nothing is released here")),
   });
-  await acknowledged.promise;
+  const isThrough = await within(FEED_MS, acknowledged.promise.then(() => true));
+  if (isThrough === null) throw new Error(`nothing was acknowledged within ${FEED_MS / 1000} s`);
 }
 
 let serial = 0;

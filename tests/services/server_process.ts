@@ -1,5 +1,6 @@
 /** The real server, as its own process, for tests that treat it badly. */
 import { fileURLToPath } from "node:url";
+import { within } from "./within.ts";
 
 export interface ServerProcess {
   readonly pid: number;
@@ -14,6 +15,12 @@ export interface ServerProcess {
   /** SIGKILL. */
   kill(): Promise<void>;
 }
+
+/** Generous bounds, so that a server that hangs fails its test and not the whole run. */
+const START_MS = 120_000;
+const END_MS = 120_000;
+/** What is left in its pipes, which a process of its own may hold open for longer. */
+const PIPES_MS = 5_000;
 
 const MAIN = fileURLToPath(import.meta.resolve("../../main.ts"));
 
@@ -62,39 +69,54 @@ export async function startServerProcess(
       if (address !== undefined && text.includes("ready after")) ready.resolve(address);
     }
   };
-  const collected = Promise.all([collect(child.stdout), collect(child.stderr)]);
-  child.status.then(({ code }) => ready.reject(new Error(`it ended with code ${code}:\n${text}`)));
+  const collecting = Promise.all([collect(child.stdout), collect(child.stderr)]);
+  const status = child.status;
+  status.then(({ code }) => ready.reject(new Error(`it ended with code ${code}:\n${text}`)));
+  const exit = async (): Promise<number> => {
+    const code = await within(END_MS, status.then(({ code }) => code));
+    if (code === null) {
+      child.kill("SIGKILL");
+      await status;
+      throw new Error(`it did not end within ${END_MS / 1000} s:\n${text}`);
+    }
+    await within(PIPES_MS, collecting);
+    return code;
+  };
   const ended = async (signal: Deno.Signal): Promise<number> => {
     try {
       child.kill(signal);
     } catch {
       // It has ended already.
     }
-    const { code } = await child.status;
-    await collected;
-    return code;
+    return await exit();
   };
-  let address: string;
-  try {
-    address = await ready.promise;
-  } catch (error) {
-    await collected;
+  const address = await within(START_MS, ready.promise).catch(async (error) => {
+    await within(PIPES_MS, collecting);
     throw error;
+  });
+  if (address === null) {
+    await ended("SIGKILL");
+    throw new Error(`it was not ready within ${START_MS / 1000} s:\n${text}`);
   }
   return {
     pid: child.pid,
     address,
     output: () => text,
-    ended: async () => {
-      const { code } = await child.status;
-      await collected;
-      return code;
-    },
+    ended: exit,
     stop: () => ended("SIGTERM"),
     kill: async () => {
       await ended("SIGKILL");
     },
   };
+}
+
+/** SIGKILL for a process that may have ended meanwhile. */
+export function killProcess(pid: number): void {
+  try {
+    Deno.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 /** Pids of the processes that a process started and that still run. Linux only. */

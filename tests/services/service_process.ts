@@ -1,3 +1,5 @@
+import { within } from "./within.ts";
+
 /** A database server that a test run started and stops by its own pid. */
 export interface Service extends AsyncDisposable {
   readonly url: string;
@@ -24,6 +26,9 @@ export interface ServiceCommand {
 }
 
 const START_TIMEOUT_MS = 30_000;
+/** One attempt at an answer, and what a service may take to end before it is killed. */
+const ANSWER_MS = 10_000;
+const STOP_MS = 60_000;
 
 /** Starts it and waits until it answers. */
 export async function startService(service: ServiceCommand): Promise<Service> {
@@ -33,12 +38,15 @@ export async function startService(service: ServiceCommand): Promise<Service> {
   ended.then(() => running = false);
   const signal = async (name: Deno.Signal) => {
     if (running) child.kill(name);
+    if (await within(STOP_MS, ended) !== null) return;
+    child.kill("SIGKILL");
     await ended;
   };
   const deadline = performance.now() + (service.startTimeoutMs ?? START_TIMEOUT_MS);
   while (true) {
     try {
-      await service.answers();
+      const isUp = await within(ANSWER_MS, service.answers().then(() => true));
+      if (isUp === null) throw new Error(`no answer within ${ANSWER_MS / 1000} s`);
       break;
     } catch (error) {
       if (running && performance.now() < deadline) {

@@ -24,6 +24,8 @@ export interface PluginHostOptions {
   readonly logLineLength: number;
   /** Without work for so long its process is ended; 0 is never. */
   readonly idleMs: number;
+  /** Well for so long, a process that stands back is replaced by one that does not; 10 s if absent. */
+  readonly renewalMs?: number;
   readonly egress: EgressLimits;
   /** Shown in the plugin's log. */
   readonly instanceId: string;

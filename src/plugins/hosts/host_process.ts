@@ -56,8 +56,13 @@ const NO_SIGN: ReadonlySet<number> = new Set([
   FrameType.SiteRequest,
 ]);
 
-/** A worker that is silent for so long stands back from then on: others pay for a hang no more. */
+/**
+ * A worker that is silent for so long, and used so much of the processor meanwhile, stands back from
+ * then on: others pay for a hang no more. One that others keep from the processor is silent as well,
+ * and would get even less.
+ */
 const STAND_BACK_MS = 400;
+const STAND_BACK_CPU_MS = 200;
 
 /**
  * A silent host that used less than this share of the second half of its deadline is starved rather
@@ -106,6 +111,8 @@ export class HostProcess {
   /** Taken half a deadline into a silence. */
   #suspicion: Promise<number | null> | null = null;
   #judgement: Promise<void> | null = null;
+  #weighing: Promise<void> | null = null;
+  readonly #ending = new AbortController();
   #standingBack: Promise<void> | null = null;
   #standingAside: Promise<void> | null = null;
   #killReason: string | null = null;
@@ -222,7 +229,9 @@ export class HostProcess {
       if (silence > BOOT_MS) this.kill(`its process did not start within ${BOOT_MS / 1000} s`);
       return;
     }
-    if (silence > STAND_BACK_MS) this.standBack();
+    if (silence > STAND_BACK_MS - STAND_BACK_CPU_MS && !this.standsBack) {
+      this.#weighing ??= this.#weigh(this.#silentSince).finally(() => this.#weighing = null);
+    }
     if (silence > silenceMs) {
       this.#judgement ??= this.#judge(silence).finally(() => this.#judgement = null);
       return;
@@ -235,6 +244,21 @@ export class HostProcess {
     const stallMs = silenceMs * STALL_DEADLINES + STALL_GRACE_MS + excused;
     if (this.#busy && now - this.#lastProgress > stallMs) {
       this.kill(`it ended no work within ${(stallMs / 1000).toFixed(1)} s and was stopped`);
+    }
+  }
+
+  /** Lets it stand back if it uses the processor while it is silent. */
+  async #weigh(silentSince: number): Promise<void> {
+    const before = await cpuMs(this.pid);
+    if (before === null) return;
+    // More and more rarely, as to find out takes a process.
+    for (let pauseMs = LOOK_MS; this.#silentSince === silentSince; pauseMs *= 2) {
+      await sleep(pauseMs, undefined, { signal: this.#ending.signal }).catch(() => {});
+      const after = await cpuMs(this.pid);
+      if (after === null || this.#ending.signal.aborted || this.#silentSince !== silentSince) {
+        return;
+      }
+      if (after - before >= STAND_BACK_CPU_MS) return this.standBack();
     }
   }
 
@@ -261,8 +285,6 @@ export class HostProcess {
         while (this.#killReason === null) {
           const pauseMs = this.#chatter.pauseMs(performance.now());
           if (pauseMs === 0) break;
-          // What it has to say more of will not be wanted sooner.
-          this.standBack();
           await sleep(Math.min(pauseMs, LOOK_MS));
         }
         if (this.#hasLogged) await this.#untilLogHasRoom();
@@ -274,7 +296,9 @@ export class HostProcess {
     }
     const { code, signal } = await this.#child.status;
     clearInterval(this.#watch);
+    this.#ending.abort();
     await stderr;
+    await this.#weighing;
     await this.#standingBack;
     await this.#standingAside;
     await this.#suspicion;

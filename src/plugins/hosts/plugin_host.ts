@@ -39,12 +39,16 @@ import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
 import type { WorkingProcess } from "./processor_watch.ts";
 import { PluginMessages } from "./plugin_messages.ts";
+import { Renewal } from "./renewal.ts";
 import { RunReports } from "./run_reports.ts";
 import { SiteRelay } from "../site/site_relay.ts";
 
 const NO_EXPORTS: PluginCapabilities = { methods: [], scheduled_tasks: [], jobs: [] };
 
 const encoder = new TextEncoder();
+
+/** What teardownPlugin may take where nobody waits for its end but the plugin's own work. */
+const TEARDOWN_MS = 1_000;
 
 export class PluginHost {
   readonly spec: PluginSpec;
@@ -72,8 +76,14 @@ export class PluginHost {
   readonly #hooks = new HookCalls();
   #crashes = 0;
   #respawnAt = 0;
+  /** Its process stands back for what it takes, as long as it lives. */
+  #takesMuch = false;
   #lastWork = performance.now();
   #stopped = false;
+  readonly #renewal: Renewal;
+  /** Nothing more goes to the process that is there. */
+  #isRenewing = false;
+  #renewing: Promise<void> | null = null;
   #tornDown: (() => void) | null = null;
 
   constructor(spec: PluginSpec, options: PluginHostOptions, parts: PluginHostParts) {
@@ -81,6 +91,7 @@ export class PluginHost {
     this.#exports = spec.exports ?? null;
     this.#options = options;
     this.#parts = parts;
+    this.#renewal = new Renewal(options.renewalMs);
     const messages = new PluginMessages(spec, options.logLinesPerSecond, parts);
     this.#messages = messages;
     this.#jobs = new JobQueue(({ configId, texts }, result) =>
@@ -138,7 +149,9 @@ export class PluginHost {
       pid: process.pid,
       done: this.#jobs.done + this.#hooks.done,
       standBack: (usedMs) => {
+        if (this.#process !== process) return;
         process.standBack();
+        this.#takesMuch = true;
         const seconds = (usedMs / 1000).toFixed(1);
         this.#messages.system(
           "WARN",
@@ -276,7 +289,11 @@ export class PluginHost {
     const state = this.#parts.breaker.state(now);
     // What it goes on with, as timers, is for nobody; after the pause another process is to have a try.
     if (state === "paused" || state === "disabled") this.#process?.standAside();
-    else if (this.#process?.standsAside && this.#isIdle) this.#end(1_000);
+    else if (this.#process?.standsAside && this.#isIdle) this.#end(TEARDOWN_MS);
+    if (!this.#isRenewing && this.#renewal.isDue(this.#isWellBehind(now), now)) {
+      this.#isRenewing = true;
+      this.#pump();
+    }
     const job = this.#jobs.current;
     // A slow setup is not slow work.
     if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
@@ -286,13 +303,34 @@ export class PluginHost {
     return this.#jobs.isEmpty && this.#hooks.size === 0;
   }
 
+  /** Whether its process stands back for what is over. */
+  #isWellBehind(now: number): boolean {
+    return this.#process?.standsBack === true && !this.#takesMuch &&
+      this.#options.limits.nice < LOWEST_PRIORITY &&
+      this.isReady && this.#crashes === 0 && this.#parts.breaker.state(now) === "healthy";
+  }
+
+  /** As soon as the process has nothing in hand; what waits goes to the next one. */
+  #renewOnceIdle(): void {
+    if (this.#renewing !== null || this.#jobs.current !== null || this.#hooks.isBusy) return;
+    this.#messages.system(
+      "INFO",
+      "Plugin is well again: it gets a process that stands back no more",
+    );
+    this.#renewing = this.#end(TEARDOWN_MS).then(() => {
+      this.#renewing = null;
+      this.#isRenewing = false;
+      this.#pump();
+    });
+  }
+
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
     if (!this.#isIdle) return;
     // What waits for its next attempt is not idle.
     if (this.#setups.isWaiting) return;
-    if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(1_000);
+    if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(TEARDOWN_MS);
   }
 
   /** Says in the plugin's log what it was refused, and how that would change. */
@@ -309,6 +347,7 @@ export class PluginHost {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#setups.stop();
     this.#jobs.withdraw();
+    await this.#renewing;
     await this.#end(patienceMs);
     this.#jobs.leaveUnfinished();
     this.#hooks.refuse("the plugin is being unloaded");
@@ -384,6 +423,7 @@ export class PluginHost {
       },
     );
     this.#process = process;
+    this.#takesMuch = false;
     this.#isLoaded = false;
     this.#jobs.unsend();
     this.#setups.attempts.restarted();
@@ -392,7 +432,9 @@ export class PluginHost {
   }
 
   #pump(): void {
-    if (this.#stopped || this.#isIdle) return;
+    if (this.#stopped) return;
+    if (this.#isRenewing) return this.#renewOnceIdle();
+    if (this.#isIdle) return;
     const process = this.#process;
     if (process === null) {
       const wait = this.#respawnAt - performance.now();
@@ -561,6 +603,7 @@ export class PluginHost {
   /** The process died under its work, or before it had any. */
   #crashed(reason: string): void {
     this.#process = null;
+    this.#isRenewing = false;
     this.#isLoaded = false;
     this.#started();
     this.#hooks.crashed(reason);

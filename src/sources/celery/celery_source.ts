@@ -19,6 +19,8 @@ export interface CelerySourceOptions {
   readonly observer?: Observer;
 }
 
+/** That Redis is away is known after this at the latest, however long a lease lasts. */
+const MOST_HEARTBEAT_MS = 2_000;
 /** How long an idle take blocks, in seconds. */
 const IDLE_SECONDS = 5;
 
@@ -35,6 +37,7 @@ export class CelerySource implements Source {
   #number = 1;
   #nextRecovery = 0;
   #hasBlockingMove = true;
+  #unavailable: string | null = null;
 
   constructor(options: CelerySourceOptions) {
     this.name = `celery:${options.queue}`;
@@ -61,11 +64,24 @@ export class CelerySource implements Source {
     } catch (error) {
       throw redisUnavailable(error);
     }
-    this.#heartbeat = setInterval(() => {
-      this.#lease.renew(this.#number).catch((error) =>
-        this.#log.warn`the lease was not renewed: ${errorMessage(error)}`
-      );
-    }, this.#options.leaseTtlMs / 4);
+    const everyMs = Math.min(this.#options.leaseTtlMs / 4, MOST_HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => this.#renew(), everyMs);
+  }
+
+  /** Why the lease is not renewed, or null. */
+  get unavailable(): string | null {
+    return this.#unavailable;
+  }
+
+  async #renew(): Promise<void> {
+    try {
+      await this.#lease.renew(this.#number);
+      this.#unavailable = null;
+    } catch (error) {
+      const { message } = redisUnavailable(error);
+      if (this.#unavailable === null) this.#log.warn`the lease is not renewed: ${message}`;
+      this.#unavailable = message;
+    }
   }
 
   async take(limit: TakeLimit, signal: AbortSignal): Promise<ReceivedBatch | null> {

@@ -1,5 +1,7 @@
 /** Events that ClickHouse has, for plugins that export history and for people who look. */
-import { Buffer } from "node:buffer";
+import { withElements } from "../../events/elements.ts";
+import { elementsOfChain } from "../../events/elements_chain.ts";
+import { exportedEvent } from "../../events/exported_event.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { ClickHouse } from "./client.ts";
 
@@ -7,6 +9,7 @@ interface EventRow {
   readonly event: string;
   readonly distinct_id: string;
   readonly properties: string;
+  readonly elements_chain: string;
   readonly timestamp: string;
   readonly created_at: string;
 }
@@ -19,6 +22,7 @@ export interface LatestEvent {
   readonly event: string;
   readonly distinctId: string;
   readonly timestamp: Date;
+  /** With `$elements` where something was clicked. */
   readonly properties: JsonObject;
 }
 
@@ -62,7 +66,7 @@ export class ClickHouseStoredEvents {
   async latest(teamId: number | null, limit: number): Promise<LatestEvent[]> {
     const rows = await this.#clickhouse.query<EventRow & { id: string; teamId: number }>(
       `SELECT toString(events.uuid) AS id, team_id AS teamId, event, distinct_id, properties,
-         ${isoForm("timestamp")} AS timestamp
+         elements_chain, ${isoForm("timestamp")} AS timestamp
        FROM events WHERE isNull({teamId: Nullable(Int64)}) OR team_id = {teamId: Nullable(Int64)}
        ORDER BY _timestamp DESC, _offset DESC LIMIT 1 BY uuid LIMIT {limit: UInt32}`,
       { teamId, limit },
@@ -73,7 +77,7 @@ export class ClickHouseStoredEvents {
       event: row.event,
       distinctId: row.distinct_id,
       timestamp: new Date(row.timestamp),
-      properties: JSON.parse(row.properties),
+      properties: withElements(JSON.parse(row.properties), elementsOfChain(row.elements_chain)),
     }));
   }
 
@@ -84,26 +88,23 @@ export class ClickHouseStoredEvents {
     { offset, limit }: { readonly offset: number; readonly limit: number },
   ): Promise<Uint8Array[]> {
     const rows = await this.#clickhouse.query<EventRow>(
-      `SELECT event, distinct_id, properties, ${isoForm("timestamp")} AS timestamp,
-         ${isoForm("created_at")} AS created_at
+      `SELECT event, distinct_id, properties, elements_chain,
+         ${isoForm("timestamp")} AS timestamp, ${isoForm("created_at")} AS created_at
        FROM events FINAL WHERE ${WITHIN}
        ORDER BY _timestamp, _offset, uuid LIMIT {limit: UInt32} OFFSET {offset: UInt32}`,
       { teamId, from: Math.trunc(from), to: Math.trunc(to), limit, offset },
     );
-    return rows.map((row) => {
-      const properties = JSON.parse(row.properties);
-      return Buffer.from(JSON.stringify({
-        team_id: teamId,
-        distinct_id: row.distinct_id,
-        properties,
-        timestamp: row.timestamp,
-        now: row.timestamp,
+    return rows.map((row) =>
+      exportedEvent({
+        teamId,
         event: row.event,
-        ip: properties.$ip ?? "",
-        site_url: "",
-        sent_at: row.created_at,
-      }));
-    });
+        distinctId: row.distinct_id,
+        properties: JSON.parse(row.properties),
+        elements: elementsOfChain(row.elements_chain),
+        timestamp: row.timestamp,
+        createdAt: row.created_at,
+      })
+    );
   }
 }
 

@@ -2,6 +2,7 @@ import type { HookedMatch, HookTargets, KeptMatches } from "../../actions/hook_d
 import type { NewHookJob } from "../../jobs/new_job.ts";
 import type { Database, Queryable } from "./database.ts";
 import { Hooks } from "./hooks.ts";
+import { Organizations } from "./organizations.ts";
 
 /** Write batches whose matches are taken together. */
 const TAKE_ROWS = 20;
@@ -9,6 +10,7 @@ const TAKE_ROWS = 20;
 /** `paddock.action_match`: matches that hooks are still to be told of. */
 export class ActionMatches implements KeptMatches {
   readonly #database: Database;
+  readonly #organizations = new Organizations();
   readonly #enqueue: (tx: Queryable, jobs: readonly NewHookJob[]) => Promise<unknown>;
 
   /** @param enqueue makes jobs durable, within the transaction where their queue is in the same place */
@@ -32,7 +34,7 @@ export class ActionMatches implements KeptMatches {
       );
       if (rows.length === 0) return false;
       const matches = rows.flatMap((row) => JSON.parse(row.matches) as HookedMatch[]);
-      const targets = await new Hooks(tx).targets(
+      const targets = await new Hooks(tx, this.#organizations).targets(
         [...new Set(matches.map(({ event }) => event.team_id))],
         [...new Set(matches.flatMap(({ actionIds }) => actionIds))],
       );

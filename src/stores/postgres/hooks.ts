@@ -3,15 +3,21 @@ import type { HookTargets, RestHook } from "../../actions/hook_dispatcher.ts";
 import type { MessageAction } from "../../actions/hook_message.ts";
 import type { HookedRows } from "../../actions/hook_index.ts";
 import type { Queryable } from "./database.ts";
+import { Organizations } from "./organizations.ts";
 
 /** The only event that REST hooks are told of here. */
 const ACTION_PERFORMED = "action_performed";
+/** The feature that an organization has to have for them. */
+const REST_HOOKS = "zapier";
 
 export class Hooks {
   readonly #database: Queryable;
+  readonly #organizations: Organizations;
 
-  constructor(database: Queryable) {
+  /** @param organizations those that are kept from one use to the next */
+  constructor(database: Queryable, organizations = new Organizations()) {
     this.#database = database;
+    this.#organizations = organizations;
   }
 
   /** What has hooks at all. */
@@ -46,22 +52,28 @@ export class Hooks {
        WHERE id = ANY ($1::int[]) AND slack_incoming_webhook <> ''`,
       [teamIds],
     );
-    const restHooks = await this.#database.query<RestHook>(
-      `SELECT hook.id, hook.event, hook.target, hook.resource_id AS "actionId",
-         hook.team_id AS "teamId"
-       FROM ee_hook AS hook
-       JOIN posthog_team AS team ON team.id = hook.team_id
-       JOIN posthog_organization AS organization ON organization.id = team.organization_id
-       WHERE hook.resource_id = ANY ($1::int[]) AND hook.event = $2
-         AND 'zapier' = ANY (organization.available_features)
-       ORDER BY hook.id`,
-      [actionIds, ACTION_PERFORMED],
-    );
+    const restHooks = await this.#restHooks(actionIds);
     return {
       actions: new Map(actions.map((action) => [action.id, action])),
       webhooks: new Map(webhooks.map(({ id, webhook }) => [id, webhook])),
       restHooks,
     };
+  }
+
+  async #restHooks(actionIds: readonly number[]): Promise<RestHook[]> {
+    const rows = await this.#database.query<RestHook & { readonly organizationId: string }>(
+      `SELECT hook.id, hook.event, hook.target, hook.resource_id AS "actionId",
+         hook.team_id AS "teamId", team.organization_id AS "organizationId"
+       FROM ee_hook AS hook JOIN posthog_team AS team ON team.id = hook.team_id
+       WHERE hook.resource_id = ANY ($1::int[]) AND hook.event = $2
+       ORDER BY hook.id`,
+      [actionIds, ACTION_PERFORMED],
+    );
+    const ids = [...new Set(rows.map(({ organizationId }) => organizationId))];
+    const organizations = await this.#organizations.byIds(this.#database, ids);
+    return rows.filter(({ organizationId }) =>
+      organizations.get(organizationId)?.availableFeatures.includes(REST_HOOKS)
+    );
   }
 
   /** Forgets a REST hook whose receiver is gone. */

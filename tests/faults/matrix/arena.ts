@@ -28,6 +28,9 @@ export interface Databases extends AsyncDisposable {
 
 /** Connections that Postgres accepts; few, so that they can be used up. */
 export const MAX_CONNECTIONS = 60;
+/** Whatever takes longer hangs. */
+const STATEMENT_MS = 60_000;
+const COMMAND_MS = 10_000;
 /** Seconds after which a dead server's messages are taken over, and unanswered statements given up. */
 export const LEASE_SECONDS = 5;
 
@@ -126,9 +129,14 @@ export async function createArena(databases: Databases, directory: string): Prom
     connectionString: url("postgres", postgres.port),
     max: 3,
     applicationName: "arena",
+    timeoutMs: STATEMENT_MS,
   });
   const wire = await startTcpProxy({ host: "127.0.0.1", port: postgres.port });
-  const client = new Redis(redis.url, { retryStrategy: () => 50, maxRetriesPerRequest: 0 });
+  const client = new Redis(redis.url, {
+    retryStrategy: () => 50,
+    maxRetriesPerRequest: 0,
+    commandTimeout: COMMAND_MS,
+  });
   client.on("error", () => {});
   const baseDir = `${directory}/${name}`;
   await Deno.mkdir(baseDir);

@@ -2,8 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 // @ts-types="@types/pg"
 import pg from "pg";
-import { childrenOf } from "../../services/server_process.ts";
+import { childrenOf, killProcess } from "../../services/server_process.ts";
 import { type Arena, LEASE_SECONDS, MAX_CONNECTIONS } from "./arena.ts";
+
+/** A connection that takes longer is taken for refused. */
+const CONNECT_MS = 10_000;
 
 export interface FaultTimes {
   /** How long it lasts, where that is not in its nature. */
@@ -51,7 +54,10 @@ async function useUpConnections(arena: Arena, holdMs: number): Promise<void> {
     );
     const url = new URL(databases.postgres.url);
     const open = async () => {
-      const client = new pg.Client({ connectionString: url.href });
+      const client = new pg.Client({
+        connectionString: url.href,
+        connectionTimeoutMillis: CONNECT_MS,
+      });
       client.on("error", () => {});
       await client.connect();
       held.push(client);
@@ -130,13 +136,7 @@ export const FAULTS: readonly Fault[] = [
     async strike(arena, random) {
       // Not so often that the breaker keeps the plugin out of the way.
       for (let times = 0; times < 3; times++) {
-        for (const pid of await pluginProcesses(arena)) {
-          try {
-            Deno.kill(pid, "SIGKILL");
-          } catch {
-            // It ended meanwhile.
-          }
-        }
+        for (const pid of await pluginProcesses(arena)) killProcess(pid);
         await sleep(300 + random() * 700);
       }
     },

@@ -3,6 +3,7 @@
  * sent again as it was, and visitors are identified now and then.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage } from "../../../src/errors.ts";
 import type { Redis } from "ioredis";
 import type { JsonObject } from "../../../src/events/types.ts";
 import { celeryEventItem } from "../../../src/sources/celery/producer.ts";
@@ -64,7 +65,10 @@ export function visitorOf(source: SourceName, number: number): string {
 export interface Load {
   /** Numbers that were accepted: answered with 200, or pushed into Redis. */
   readonly accepted: Readonly<Record<SourceName, ReadonlySet<number>>>;
-  /** Sends nothing new; resolves when all that was begun is accepted. */
+  /**
+   * Sends nothing new; resolves when all that was begun is accepted.
+   * @throws Error where something is not, for long
+   */
   end(): Promise<void>;
 }
 
@@ -84,11 +88,20 @@ const CELERY_PAUSE_MS = 50;
 /** What a client waits before it sends again, and how long it waits for an answer. */
 const RETRY_MS = 150;
 const ANSWER_MS = 4_000;
+/** What is still not accepted so long after the end of the load will not be. */
+const GIVE_UP_MS = 90_000;
 
 export function startLoad(targets: LoadTargets): Load {
   const accepted = { http: new Set<number>(), celery: new Set<number>() };
-  let isEnding = false;
+  let endedAt: number | null = null;
   let nextHttp = 0;
+  /** @throws Error where a server or Redis is gone for good */
+  const retryLater = async (what: string, reason: string) => {
+    if (endedAt !== null && performance.now() - endedAt > GIVE_UP_MS) {
+      throw new Error(`${what} was not accepted: ${reason}`);
+    }
+    await sleep(RETRY_MS);
+  };
 
   const post = async (number: number) => {
     const { distinctId, data } = loadEvent("http", number);
@@ -100,6 +113,7 @@ export function startLoad(targets: LoadTargets): Load {
     });
     for (let attempt = 0;; attempt++) {
       const addresses = targets.addresses();
+      let reason = "status 503";
       try {
         const response = await fetch(`${addresses[(number + attempt) % addresses.length]}/e/`, {
           method: "POST",
@@ -112,19 +126,20 @@ export function startLoad(targets: LoadTargets): Load {
       } catch (error) {
         if (error instanceof Error && error.message.startsWith("status")) throw error;
         // Nobody there, or no answer: it may have been accepted or not.
+        reason = errorMessage(error);
       }
-      await sleep(RETRY_MS);
+      await retryLater(`event ${number}`, reason);
     }
   };
   const clients = Array.from({ length: HTTP_CLIENTS }, async () => {
     // Whoever was anonymous says who it was before it ends.
-    while (!isEnding || nextHttp % ANONYMOUS_EVERY === 1) {
+    while (endedAt === null || nextHttp % ANONYMOUS_EVERY === 1) {
       await post(nextHttp++);
       await sleep(HTTP_PAUSE_MS);
     }
   });
   const push = async () => {
-    for (let first = 0; !isEnding; first += CELERY_BATCH) {
+    for (let first = 0; endedAt === null; first += CELERY_BATCH) {
       const items = Array.from({ length: CELERY_BATCH }, (_, index) => {
         const { distinctId, data } = loadEvent("celery", first + index);
         return celeryEventItem(targets.queue, rawEvent(targets.teamId, distinctId, data));
@@ -133,21 +148,23 @@ export function startLoad(targets: LoadTargets): Load {
         try {
           await targets.redis.lpush(targets.queue, ...items);
           break;
-        } catch {
+        } catch (error) {
           // The very same messages again: if they arrived after all, their ids say so.
-          await sleep(RETRY_MS);
+          await retryLater(`message ${first}`, errorMessage(error));
         }
       }
       for (let index = 0; index < CELERY_BATCH; index++) accepted.celery.add(first + index);
       await sleep(CELERY_PAUSE_MS);
     }
   };
-  const pushing = push();
+  const sending = Promise.all([...clients, push()]);
+  // Told of at the end.
+  sending.catch(() => {});
   return {
     accepted,
     async end() {
-      isEnding = true;
-      await Promise.all([...clients, pushing]);
+      endedAt ??= performance.now();
+      await sending;
     },
   };
 }

@@ -72,7 +72,8 @@ export async function runFaults(
     const said = arena.servers.map((server) => server.output().slice(-4_000)).join("\n---\n");
     throw new Error(`${name}: ${error}\n${said}`, { cause: error });
   } finally {
-    await load.end();
+    // Where it failed, that was said above.
+    await load.end().catch(() => {});
     await health.stop();
   }
 }

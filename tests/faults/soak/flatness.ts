@@ -12,10 +12,16 @@ export interface Third {
   readonly p95: number;
 }
 
+/** Growth is only said of what was measured. */
+export type Verdict = "flat" | "NOT flat" | "not measured";
+
 export interface Flatness {
   readonly thirds: readonly [Third, Third, Third];
-  readonly isFlat: boolean;
+  readonly verdict: Verdict;
 }
+
+/** Fewer samples than these in a third are no measurement of it. */
+const MIN_SAMPLES = 5;
 
 /**
  * Flat is a last third whose median is at most `factor` times the first's, and `slack` on top.
@@ -38,8 +44,9 @@ export function flatness(
     );
   const thirds = [third(0), third(1), third(2)] as const;
   const [first, , last] = thirds;
-  const isKnown = thirds.every(({ count }) => count > 0);
-  return { thirds, isFlat: isKnown && last.median <= first.median * factor + slack };
+  if (thirds.some(({ count }) => count < MIN_SAMPLES)) return { thirds, verdict: "not measured" };
+  const isFlat = last.median <= first.median * factor + slack;
+  return { thirds, verdict: isFlat ? "flat" : "NOT flat" };
 }
 
 function thirdOf(samples: readonly Sample[]): Third {

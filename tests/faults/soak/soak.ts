@@ -12,7 +12,8 @@ import { FAULTS } from "../matrix/faults.ts";
 import { SOURCES, startLoad } from "../matrix/load.ts";
 import { checkPeople, checkRest, outcomes, untilStored } from "../matrix/outcome.ts";
 import { type Flatness, flatness, type Third } from "./flatness.ts";
-import { PROBE_DISTINCT_ID, startSampling } from "./samples.ts";
+import { PROBE_DISTINCT_ID } from "./probe.ts";
+import { type Sampling, startSampling } from "./samples.ts";
 
 const { values } = parseArgs({
   options: {
@@ -62,7 +63,7 @@ const TURNS: readonly Disturbance[] = [RELOAD, CRASH, RELOAD, CRASH, RELOAD, RES
 async function disturb(
   arena: Arena,
   end: number,
-  setQuiet: (quiet: boolean) => void,
+  sampling: Sampling,
 ): Promise<Map<string, number>> {
   const times = new Map<string, number>();
   for (let turn = 0;; turn++) {
@@ -73,17 +74,18 @@ async function disturb(
     }
     await sleep(pause);
     const disturbance = TURNS[turn % TURNS.length] as Disturbance;
-    setQuiet(false);
+    await sampling.pause();
     await disturbance.strike(arena);
     times.set(disturbance.name, (times.get(disturbance.name) ?? 0) + 1);
     await sleep(SETTLE_MS);
-    setQuiet(true);
+    sampling.resume();
   }
 }
 
-function row(name: string, unit: string, { thirds, isFlat }: Flatness): string {
-  const cell = ({ median, p95 }: Third) => `${median.toFixed(0)} ${unit} (${p95.toFixed(0)})`;
-  return `| ${[name, ...thirds.map(cell), isFlat ? "flat" : "NOT flat"].join(" | ")} |`;
+function row(name: string, unit: string, { thirds, verdict }: Flatness): string {
+  const cell = ({ count, median, p95 }: Third) =>
+    count === 0 ? "-" : `${median.toFixed(0)} ${unit} (${p95.toFixed(0)}) of ${count}`;
+  return `| ${[name, ...thirds.map(cell), verdict].join(" | ")} |`;
 }
 
 async function soak(directory: string): Promise<boolean> {
@@ -95,14 +97,15 @@ async function soak(directory: string): Promise<boolean> {
   const began = performance.now();
   const said = setInterval(() => {
     const minutes = ((performance.now() - began) / 60_000).toFixed(0);
-    const memory = sampling.samples.memoryMb.at(-1)?.value.toFixed(0);
-    const latency = sampling.samples.latencyMs.at(-1)?.value.toFixed(0);
+    const memory = sampling.memoryMb.at(-1)?.value.toFixed(0);
+    const latency = sampling.latencyMs.at(-1)?.value.toFixed(0) ?? "?";
     const accepted = load.accepted.http.size + load.accepted.celery.size;
-    console.log(`${minutes} min: ${accepted} events, ${memory} MB, ${latency} ms`);
+    const probes = `${latency} ms (probe ${sampling.latencyMs.length})`;
+    console.log(`${minutes} min: ${accepted} events, ${memory} MB, ${probes}`);
   }, 60_000);
   try {
     const times = await Promise.race([
-      disturb(arena, began + MINUTES * 60_000, sampling.setQuiet),
+      disturb(arena, began + MINUTES * 60_000, sampling),
       sampling.broken,
     ]);
     await sampling.stop();
@@ -111,8 +114,8 @@ async function soak(directory: string): Promise<boolean> {
     await checkRest(arena);
     await checkPeople(arena.database, load.accepted, [PROBE_DISTINCT_ID]);
     const found = await outcomes(arena.database, load.accepted);
-    const memory = flatness(sampling.samples.memoryMb, MEMORY_BOUNDS);
-    const latency = flatness(sampling.samples.latencyMs, LATENCY_BOUNDS);
+    const memory = flatness(sampling.memoryMb, MEMORY_BOUNDS);
+    const latency = flatness(sampling.latencyMs, LATENCY_BOUNDS);
     const lines = [...times].map(([name, count]) => `${name}: ${count} times`);
     console.log(`${MINUTES} minutes, seed ${values.seed}; ${lines.join(", ")}`);
     console.log("| source | events sent | lost | stored twice |\n| --- | --- | --- | --- |");
@@ -120,19 +123,22 @@ async function soak(directory: string): Promise<boolean> {
       const { sent, lost, duplicated } = found[source];
       console.log(`| ${source} | ${sent} | ${lost} | ${duplicated} |`);
     }
-    console.log("\n| median (95th percentile) | first third | second | last | |");
+    console.log("\n| median (95th percentile) of samples | first third | second | last | |");
     console.log("| --- | --- | --- | --- | --- |");
     console.log(row("memory of the server", "MB", memory));
     console.log(row("one event, sent to stored", "ms", latency));
+    const { failures, latencyMs } = sampling;
+    console.log(`\n${failures.length} of ${latencyMs.length} probes failed`);
+    for (const failure of failures) console.log(`- ${failure}`);
     const isWhole = SOURCES.every((source) =>
       found[source].sent > 0 && found[source].lost + found[source].duplicated === 0
     );
-    return isWhole && memory.isFlat && latency.isFlat;
+    return isWhole && memory.verdict === "flat" && latency.verdict === "flat";
   } catch (error) {
     throw new Error(`${error}\n${server.output().slice(-4_000)}`, { cause: error });
   } finally {
     clearInterval(said);
-    await load.end();
+    await load.end().catch(() => {});
     await sampling.stop().catch(() => {});
   }
 }

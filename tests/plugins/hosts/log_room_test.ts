@@ -1,6 +1,7 @@
 /** A plugin that has much to say waits while the log is full. */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { eventually } from "../../services/eventually.ts";
 import { fence, pluginEvent, propertiesOf } from "../fence.ts";
 
 Deno.test("while the log is full a plugin waits with what it says, and is not stopped for that", async () => {
@@ -17,6 +18,8 @@ Deno.test("while the log is full a plugin waits with what it says, and is not st
   const numbers = Array.from({ length: 300 }, (_, index) => index + 1);
   // Their results may be read with the lines or wait behind them.
   const held = fenced.run(numbers.slice(0, 100).map((number) => pluginEvent(number)));
+  // Its lines were read: from here on nothing of this process is, until there is room.
+  await eventually(() => fenced.logText().includes("line 1"));
   const pid = fenced.hosts.hosts[0]?.pid;
   const waiting = fenced.run(numbers.slice(100).map((number) => pluginEvent(number)));
   // Longer than a plugin that is silent would be waited for.

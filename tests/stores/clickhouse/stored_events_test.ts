@@ -47,6 +47,26 @@ Deno.test("history is read out of ClickHouse by when it came, in its order, each
     site_url: "",
     sent_at: "2026-01-01T00:00:00.500Z",
   });
+  await clickhouse.command(
+    `INSERT INTO events (uuid, event, properties, timestamp, team_id, distinct_id, elements_chain,
+       created_at, _timestamp)
+     VALUES ('00000000-0000-4000-8000-000000000007', '$autocapture', '{}', '2026-01-01', 3, 'd',
+       'a.small:nth-child="1"nth-of-type="0"text="Buy";div:', '2026-01-01', ${START / 1000})`,
+  );
+  const $elements = [
+    {
+      tag_name: "a",
+      attr_class: ["small"],
+      text: "Buy",
+      $el_text: "Buy",
+      nth_child: 1,
+      nth_of_type: 0,
+      attributes: {},
+    },
+    { tag_name: "div", attributes: {} },
+  ];
+  const [clicked] = await events.page(3, span, { offset: 0, limit: 1 });
+  assert.deepEqual(JSON.parse(Buffer.from(clicked ?? []).toString()).properties, { $elements });
   const second = await events.page(1, span, { offset: 1, limit: 1 });
   assert.equal(JSON.parse(Buffer.from(second[0] ?? []).toString()).event, "e2");
 });

@@ -183,7 +183,7 @@ Deno.test("brokers that are away, and a topic that is not there, are said and tr
   }
 });
 
-Deno.test("TLS with a client's certificate, and SASL", async () => {
+Deno.test("TLS with a client's certificate, and SASL in each of its ways", async () => {
   await demandService("kafka");
   const directory = await Deno.makeTempDir();
   const pem = await makeCertificates(directory);
@@ -197,11 +197,16 @@ Deno.test("TLS with a client's certificate, and SASL", async () => {
       "ssl.truststore.type=PEM",
       `ssl.truststore.location=${directory}/ca.crt`,
       "ssl.client.auth=required",
-      "sasl.enabled.mechanisms=PLAIN",
+      "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
       "listener.name.sasl_plaintext.plain.sasl.jaas.config=" +
       "org.apache.kafka.common.security.plain.PlainLoginModule required " +
       'user_paddock="secret";',
+      ...["256", "512"].map((bits) =>
+        `listener.name.sasl_plaintext.scram-sha-${bits}.sasl.jaas.config=` +
+        "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+      ),
     ],
+    scram: ["256", "512"].map((bits) => `SCRAM-SHA-${bits}=[name=paddock,password=secret]`),
   });
   try {
     await using test = await createTestTopic(1, broker.url);
@@ -218,11 +223,14 @@ Deno.test("TLS with a client's certificate, and SASL", async () => {
     assert.equal(await reads({ ...base, tls }, "tls"), "x");
     const other = await reads({ ...base, tls: { ...tls, ca: pem.otherCa } }, "wrong-authority");
     assert.match(String(other), /certificate/i);
-    const sasl = { mechanism: "PLAIN", username: "paddock", password: "secret" } as const;
     const atSasl = plainConnection(`127.0.0.1:${saslPort}`);
-    assert.equal(await reads({ ...atSasl, sasl }, "sasl"), "x");
-    const refused = await reads({ ...atSasl, sasl: { ...sasl, password: "wrong" } }, "no");
-    assert.match(String(refused), /authentication/i);
+    for (const mechanism of ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] as const) {
+      const sasl = { mechanism, username: "paddock", password: "secret" };
+      assert.equal(await reads({ ...atSasl, sasl }, `sasl-${mechanism}`), "x");
+      const wrong = { ...sasl, password: "wrong" };
+      const refused = await reads({ ...atSasl, sasl: wrong }, `no-${mechanism}`);
+      assert.match(String(refused), /authentication/i, mechanism);
+    }
   } finally {
     await broker.kill();
     await Deno.remove(directory, { recursive: true });

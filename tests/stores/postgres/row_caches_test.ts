@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { GroupTypes } from "../../../src/stores/postgres/group_types.ts";
 import type { Queryable } from "../../../src/stores/postgres/database.ts";
 import type { PreparedEvent } from "../../../src/events/prepared_event.ts";
+import { Organizations } from "../../../src/stores/postgres/organizations.ts";
 import { Teams } from "../../../src/stores/postgres/teams.ts";
 import { createTestDatabase } from "../../services/database.ts";
 import { prepareDatabase } from "../../services/pipeline.ts";
@@ -78,6 +79,63 @@ Deno.test("a team that there is not is absent, and looked for again soon", async
   clock.forward(3);
   await aMoment();
   assert.deepEqual(await ids(), [teamId + 1]);
+});
+
+Deno.test("an organization is fetched and cached; a change is seen after 30 s with one query", async () => {
+  await using test = await createTestDatabase();
+  const { database } = test;
+  const teamId = await prepareDatabase(database);
+  const [team] = await database.query<{ organizationId: string }>(
+    `SELECT organization_id AS "organizationId" FROM posthog_team WHERE id = $1`,
+    [teamId],
+  );
+  const id = team?.organizationId as string;
+  await database.query(
+    "UPDATE posthog_organization SET name = 'old', available_features = '{zapier}'",
+  );
+  using clock = new Clock();
+  const counted = new Counted(database);
+  const organizations = new Organizations();
+  const cached = async () => {
+    await aMoment();
+    return (await organizations.byIds(counted, [id])).get(id);
+  };
+  const before = { id, name: "old", availableFeatures: ["zapier"] };
+  assert.deepEqual(await cached(), before);
+  // Databases of earlier versions may hold no list.
+  await database.query(
+    "ALTER TABLE posthog_organization ALTER COLUMN available_features DROP NOT NULL",
+  );
+  await database.query("UPDATE posthog_organization SET name = 'new', available_features = NULL");
+  clock.forward(20);
+  assert.deepEqual(await cached(), before);
+  assert.equal(counted.statements, 1);
+  clock.forward(11);
+  assert.deepEqual(await cached(), { id, name: "new", availableFeatures: [] });
+  assert.deepEqual(await cached(), { id, name: "new", availableFeatures: [] });
+  assert.equal(counted.statements, 2);
+});
+
+Deno.test("an organization that there is not is absent, and looked for again soon", async () => {
+  await using test = await createTestDatabase();
+  await prepareDatabase(test.database);
+  using clock = new Clock();
+  const counted = new Counted(test.database);
+  const organizations = new Organizations();
+  const id = crypto.randomUUID();
+  const ids = async () => [...(await organizations.byIds(counted, [id])).keys()];
+  assert.deepEqual(await ids(), []);
+  assert.deepEqual(await ids(), []);
+  assert.equal(counted.statements, 1);
+  await test.database.transaction(async (tx) => {
+    await tx.query("UPDATE posthog_organization SET id = $1", [id]);
+    await tx.query("UPDATE posthog_team SET organization_id = $1", [id]);
+    await tx.query("UPDATE posthog_organizationmembership SET organization_id = $1", [id]);
+  });
+  clock.forward(3);
+  await aMoment();
+  assert.deepEqual(await ids(), [id]);
+  assert.equal(counted.statements, 2);
 });
 
 Deno.test("group types are cached for 30 s; one that another server made meanwhile is its", async () => {

@@ -1,6 +1,7 @@
 /** Events and recordings as messages; the wire formats are those of PostHog's plugin server 1.10. */
 import protobuf from "protobufjs";
-import { chainOfElements, type Element } from "../../../events/elements.ts";
+import type { Element } from "../../../events/elements.ts";
+import { chainOfElements } from "../../../events/elements_chain.ts";
 import type { GroupTypeIndex } from "../../../events/groups.ts";
 import { type PreparedEvent, storedProperties } from "../../../events/prepared_event.ts";
 import schema from "../../clickhouse/events.proto" with { type: "text" };

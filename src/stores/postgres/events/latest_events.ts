@@ -1,4 +1,5 @@
 /** What was stored last, and of whom, for people who look. */
+import { withElements } from "../../../events/elements.ts";
 import type { JsonObject } from "../../../events/types.ts";
 import type { Queryable } from "../database.ts";
 
@@ -8,6 +9,7 @@ export interface StoredEvent {
   readonly event: string | null;
   readonly distinctId: string;
   readonly timestamp: Date;
+  /** With `$elements` where something was clicked. */
   readonly properties: JsonObject;
 }
 
@@ -24,14 +26,19 @@ export async function latestEvents(
   { teamId, afterId, distinctIds }: EventFilter,
   limit: number,
 ): Promise<StoredEvent[]> {
-  return await database.query<StoredEvent>(
-    `SELECT id, team_id AS "teamId", event, distinct_id AS "distinctId", "timestamp", properties
+  const rows = await database.query<StoredEvent & { readonly elements: unknown }>(
+    `SELECT id, team_id AS "teamId", event, distinct_id AS "distinctId", "timestamp", properties,
+       elements
      FROM posthog_event
      WHERE ($2::int IS NULL OR team_id = $2) AND ($3::int IS NULL OR id > $3)
        AND ($4::text[] IS NULL OR distinct_id = ANY ($4))
      ORDER BY id DESC LIMIT $1`,
     [limit, teamId ?? null, afterId ?? null, distinctIds ?? null],
   );
+  return rows.map(({ elements, ...row }) => ({
+    ...row,
+    properties: withElements(row.properties, elements),
+  }));
 }
 
 export interface StoredPerson {

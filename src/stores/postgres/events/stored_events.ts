@@ -1,5 +1,5 @@
 /** Events that were stored before, for plugins that export history. */
-import { Buffer } from "node:buffer";
+import { exportedEvent } from "../../../events/exported_event.ts";
 import type { JsonObject } from "../../../events/types.ts";
 import type { Queryable } from "../database.ts";
 
@@ -14,6 +14,7 @@ interface EventRow {
   readonly event: string;
   readonly distinctId: string;
   readonly properties: JsonObject;
+  readonly elements: unknown;
   readonly timestamp: Date;
   readonly createdAt: Date | null;
 }
@@ -52,25 +53,21 @@ export class StoredEvents {
     { offset, limit }: { readonly offset: number; readonly limit: number },
   ): Promise<Uint8Array[]> {
     const rows = await this.#database.query<EventRow>(
-      `SELECT event, distinct_id AS "distinctId", properties, "timestamp", created_at AS "createdAt"
+      `SELECT event, distinct_id AS "distinctId", properties, elements, "timestamp",
+         created_at AS "createdAt"
        FROM posthog_event
        WHERE team_id = $1 AND "timestamp" >= to_timestamp($2::float8 / 1000)
          AND "timestamp" < to_timestamp($3::float8 / 1000)
        ORDER BY id LIMIT $4 OFFSET $5`,
       [teamId, from, to, limit, offset],
     );
-    return rows.map(({ event, distinctId, properties, timestamp, createdAt }) =>
-      Buffer.from(JSON.stringify({
-        team_id: teamId,
-        distinct_id: distinctId,
-        properties,
-        timestamp: timestamp.toISOString(),
-        now: timestamp.toISOString(),
-        event,
-        ip: properties.$ip ?? "",
-        site_url: "",
-        sent_at: createdAt?.toISOString() ?? "",
-      }))
+    return rows.map((row) =>
+      exportedEvent({
+        ...row,
+        teamId,
+        timestamp: row.timestamp.toISOString(),
+        createdAt: row.createdAt?.toISOString() ?? "",
+      })
     );
   }
 }
