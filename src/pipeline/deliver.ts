@@ -41,6 +41,8 @@ interface Owner {
 
 /** How far each config has been told; each cursor is held by one server of the cluster. */
 export interface DeliveryCursorStore {
+  /** Ids of configs with cursors that no living server holds. */
+  free(): Promise<number[]>;
   claim(configIds: readonly number[]): Promise<(Owner & { readonly position: bigint })[]>;
   /** Returns those that somebody else holds by now. */
   advance(cursors: readonly (Owner & { readonly position: bigint })[]): Promise<Owner[]>;
@@ -185,7 +187,7 @@ export class Deliverer {
     const { targets, cursors } = this.#parts;
     const surplus = await cursors.surplus();
     if (surplus > 0) await this.#leave(this.deliveries.slice(0, surplus));
-    const ids = targets.all().map(({ configId }) => configId);
+    const ids = (await cursors.free()).filter((configId) => targets.get(configId) !== null);
     if (ids.length === 0) return;
     for (const { configId, kind, position } of await cursors.claim(ids)) {
       const target = targets.get(configId);

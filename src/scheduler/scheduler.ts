@@ -138,7 +138,10 @@ export class Scheduler {
   }
 
   async #look(): Promise<void> {
-    const plugins = this.#parts.plugins.all();
+    // What has no such task is most of what there is.
+    const plugins = this.#parts.plugins.all().filter(({ exports }) =>
+      exports === null || exports.scheduled_tasks.length > 0
+    );
     const isNew = plugins.some(({ configId }) => !this.#since.has(configId));
     if (!isNew && !this.#lease.isHeld) return;
     try {

@@ -2,6 +2,7 @@
 import { hash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { aboutPlugin } from "../../telemetry/about.ts";
+import { intArray } from "../../stores/postgres/binary_arrays.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
@@ -399,7 +400,7 @@ export class PluginRegistry {
       `SELECT plugin_config_id AS "configId", key, content_type AS "contentType",
          file_name AS "fileName", contents
        FROM posthog_pluginattachment WHERE plugin_config_id = ANY ($1::int[])`,
-      [configs.map(({ id }) => id)],
+      [intArray(configs.map(({ id }) => id))],
     );
     for (const { configId, key, ...attachment } of rows) {
       byConfig.set(configId, { ...byConfig.get(configId), [key]: attachment });
