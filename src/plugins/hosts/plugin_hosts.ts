@@ -14,6 +14,7 @@ import { configIdsOf, HostTargets } from "./host_targets.ts";
 import { passedBy } from "./job.ts";
 import type { PluginHostParts } from "./host_parts.ts";
 import { partition } from "./partition.ts";
+import { ProcessorWatch } from "./processor_watch.ts";
 import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
 import { Succession, type Wanted } from "./succession.ts";
 
@@ -39,6 +40,7 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
+  readonly #processors = new ProcessorWatch();
   /** What they did to events lately. */
   readonly activity = new PluginActivity();
   readonly #chains: TeamChains;
@@ -161,6 +163,7 @@ export class PluginHosts {
     clearInterval(this.#checks);
     await Promise.all([...this.#hosts].map((host) => host.stop(patienceMs)));
     await Promise.all(this.#unloading);
+    await this.#processors.ended();
   }
 
   #add(spec: PluginSpec): Wanted {
@@ -196,6 +199,7 @@ export class PluginHosts {
 
   #check(now: number): void {
     for (const host of this.#hosts) host.check(now);
+    this.#processors.look([...this.#hosts].flatMap(({ working }) => working), now);
     // No event starts a successor again whose process ended before it was set up.
     for (const host of this.#succession.successors) host.startAgain();
     this.#advance(now);
