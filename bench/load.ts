@@ -5,7 +5,7 @@
  *
  *   deno task bench:load [--events=100000] [--warm=30000] [--plugins=0,1,3]
  *                        [--mixes=known,new,identify,teams] [--idle=100] [--growth=10]
- *                        [--observed=0] [--chart=FILE.svg]
+ *                        [--observed=0] [--observers=all] [--chart=FILE.svg]
  *
  * The first `warm` events are stored before the measuring begins: what counts is what a server does
  * that runs for longer than a few seconds, whose code is compiled and whose caches are filled.
@@ -14,7 +14,8 @@
  * of ten is an `$identify` or `$create_alias`, two of ten `$set` something new; `teams`: known
  * visitors of 50 teams. `idle` is how many single events are timed with nothing else to do; `growth`
  * is over how many rounds of events the server's memory is watched; `observed` is how often known
- * visitors are sent through one plugin with everything that looks at a server, and as often without.
+ * visitors are sent through one plugin with what looks at a server, and as often without: `all`, or
+ * groups of `statsd`, `sentry`, `internal`, `scrapes` and `traces` (`statsd+scrapes,traces` are two).
  * 0 leaves each out. `chart` is where a picture of the ratios is written.
  */
 import { parseArgs } from "node:util";
@@ -29,7 +30,7 @@ import { bareInsertRate } from "./load/bare_inserts.ts";
 import { chart, type ChartRow } from "./load/chart.ts";
 import { celeryItem, type Mix } from "./load/events.ts";
 import { COUNTING_SETTINGS, createCountedRole } from "./load/statements.ts";
-import { startObservers } from "./load/observers.ts";
+import { type ObserverName, OBSERVERS, startObservers } from "./load/observers.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
 import {
   type LoadResult,
@@ -60,6 +61,7 @@ const { values } = parseArgs({
     idle: { type: "string", default: "100" },
     growth: { type: "string", default: "10" },
     observed: { type: "string", default: "0" },
+    observers: { type: "string", default: "all" },
     chart: { type: "string" },
   },
 });
@@ -130,22 +132,42 @@ async function run(): Promise<void> {
   await observed(Number(values.observed), one);
 }
 
-/** With StatsD, Sentry, traces and scrapes, and without, in turns: a machine is not the same for long. */
+/** With what looks at a server, and without, in turns: a machine is not the same for long. */
 async function observed(rounds: number, mix: Mix): Promise<void> {
   if (rounds <= 0) return;
-  const results: { readonly on: LoadResult[]; readonly off: LoadResult[] } = { on: [], off: [] };
-  for (let round = 0; round < rounds * 2; round++) {
-    const isOn = round % 2 === 1;
-    await using observers = await startObservers();
-    results[isOn ? "on" : "off"].push(await load(mix, isOn ? observers.env : {}));
+  const groups = ["nothing", ...values.observers.split(",")].map((name) => ({
+    name,
+    observers: observersOf(name),
+    results: [] as LoadResult[],
+  }));
+  for (let round = 0; round < rounds; round++) {
+    for (const { observers: names, results } of groups) {
+      await using observers = await startObservers(names);
+      results.push(await load(mix, observers.env));
+    }
   }
-  for (const [name, all] of Object.entries(results)) {
-    const rates = all.map(({ rate }) => Math.round(rate));
-    const cpu = all.map(({ cpu }) => Math.round(cpu.server / events * 1e6));
+  for (const { name, results } of groups) {
+    const rates = results.map(({ rate }) => Math.round(rate));
+    const cpu = results.map(({ cpu }) => Math.round(cpu.server / events * 1e6));
     console.log(
-      `observed ${name}: ${rates.join(" ")} events/s; server's CPU µs/event: ${cpu.join(" ")}`,
+      `observed by ${name}: ${rates.join(" ")} events/s, the median ${median(rates)}; ` +
+        `server's CPU µs/event: ${cpu.join(" ")}, the median ${median(cpu)}`,
     );
   }
+}
+
+function observersOf(group: string): readonly ObserverName[] {
+  if (group === "nothing") return [];
+  if (group === "all") return OBSERVERS;
+  return group.split("+").map((name) => {
+    const known = OBSERVERS.find((each) => each === name);
+    if (known === undefined) throw new Error(`nothing that observes is called '${name}'`);
+    return known;
+  });
+}
+
+function median(numbers: readonly number[]): number {
+  return numbers.toSorted((one, other) => one - other)[numbers.length >> 1] ?? NaN;
 }
 
 /** One event at a time, with nothing else to do. */

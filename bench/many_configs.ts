@@ -129,13 +129,14 @@ async function prepare(): Promise<number[]> {
   return teams.map(({ id }) => id);
 }
 
-/** The server before: it has each plugin set up. */
+/** The server before: it has each plugin set up, and knows what no plugin is to be told of. */
 async function runOnce(): Promise<void> {
   const server = await startServerProcess(SERVER);
   const end = performance.now() + FIRST_RUN_MS;
   while (true) {
     const [row] = await database.query<{ count: number }>(
-      "SELECT count(*)::int FROM paddock.plugin_working_version",
+      `SELECT count(*)::int FROM paddock.plugin_working_version
+       WHERE NOT EXISTS (SELECT FROM paddock.delivery_cursor)`,
     );
     if (row?.count === PLUGINS) break;
     if (performance.now() > end) throw new Error(`${row?.count} of ${PLUGINS} plugins were set up`);

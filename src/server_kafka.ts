@@ -2,7 +2,6 @@
 import { clickHouseOptions } from "./config/clickhouse_options.ts";
 import type { Config } from "./config/config.ts";
 import { kafkaConnection } from "./config/kafka_connection.ts";
-import { timeUuid } from "./events/uuid.ts";
 import type { EventHistory } from "./jobs/historical_export.ts";
 import type { Inbox } from "./sources/inbox.ts";
 import { KafkaInbox } from "./sources/kafka/kafka_inbox.ts";
@@ -123,7 +122,6 @@ export async function startKafka(
     output: new KafkaEventOutput({
       outbox,
       deadLetters,
-      newUuid: timeUuid,
       send: sender(events),
       onOrdered: () => relay.notify(),
     }),

@@ -30,7 +30,12 @@ export async function watchPlugins(
     const printer = new ChangePrinter({
       configs: () =>
         hosts.hosts.flatMap(({ spec }) =>
-          spec.configs.map(({ id }) => ({ configId: id, pluginName: spec.name }))
+          spec.configs.map(({ id, teamId }) => ({
+            configId: id,
+            teamId,
+            pluginId: spec.id,
+            plugin: spec.name,
+          }))
         ),
       activity: (configId) => hosts.activity.get(configId),
     });

@@ -34,7 +34,7 @@ export class HookQuota {
     for (const [teamId, { length }] of byTeam) {
       if (await this.#mayAdd(teamId, length)) continue;
       refused.add(teamId);
-      this.#log
+      this.#log.with({ team: teamId })
         .error`team ${teamId}: ${length} requests to hooks are dropped: over ${this.#maxPerTeam} wait already (HOOK_MAX_PER_TEAM)`;
     }
     return jobs.filter(({ teamId }) => !refused.has(teamId));

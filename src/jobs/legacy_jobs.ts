@@ -113,8 +113,12 @@ export class LegacyJobs {
        ) RETURNING id::text, payload`,
       [PLUGIN_TASK, AT_ONCE],
     );
-    for (const [id, reason] of await this.#take(tx, rows)) {
-      this.#log.error`job ${id} of schema ${this.#schema} was dropped: ${reason}`;
+    const refused = await this.#take(tx, rows);
+    for (const { id, payload } of rows) {
+      const reason = refused.get(id);
+      if (reason === undefined) continue;
+      this.#log.with(ownerOf(payload))
+        .error`job ${id} of schema ${this.#schema} was dropped: ${reason}`;
     }
     return rows.length;
   }
@@ -144,4 +148,14 @@ function newJob(stored: unknown): NewJob {
   }
   const text = payload === undefined || payload === null ? null : JSON.stringify(payload);
   return { kind: "plugin", teamId, configId, name, payload: text };
+}
+
+/** Whose a job is as far as its row says so; it may be anything. */
+function ownerOf(payload: unknown): { config?: number; team?: number } {
+  if (!isObject(payload)) return {};
+  const { pluginConfigId: config, pluginConfigTeam: team } = payload;
+  return {
+    ...(typeof config === "number" ? { config } : {}),
+    ...(typeof team === "number" ? { team } : {}),
+  };
 }

@@ -4,7 +4,7 @@
  * holds up the pipeline, and a plugin that is slow or away holds up itself alone.
  */
 import { getLogger } from "@logtape/logtape";
-import { aboutTarget } from "../telemetry/about.ts";
+import { aboutSeveral, aboutTarget } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import { Backoff } from "./backoff.ts";
 import type { Delivery, DeliveryKind, DeliveryRow } from "./delivery/delivery.ts";
@@ -41,6 +41,8 @@ interface Owner {
 
 /** How far each config has been told; each cursor is held by one server of the cluster. */
 export interface DeliveryCursorStore {
+  /** Ids of configs with cursors that no living server holds. */
+  free(): Promise<number[]>;
   claim(configIds: readonly number[]): Promise<(Owner & { readonly position: bigint })[]>;
   /** Returns those that somebody else holds by now. */
   advance(cursors: readonly (Owner & { readonly position: bigint })[]): Promise<Owner[]>;
@@ -134,7 +136,8 @@ export class Deliverer {
       await this.#advance(true);
       await this.#parts.cursors.release(this.deliveries);
     } catch (error) {
-      this.#log.warn`events may be delivered again: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, this.deliveries)
+        .warn`events may be delivered again: ${errorMessage(error)}`;
     }
     this.#deliveries.clear();
   }
@@ -185,7 +188,7 @@ export class Deliverer {
     const { targets, cursors } = this.#parts;
     const surplus = await cursors.surplus();
     if (surplus > 0) await this.#leave(this.deliveries.slice(0, surplus));
-    const ids = targets.all().map(({ configId }) => configId);
+    const ids = (await cursors.free()).filter((configId) => targets.get(configId) !== null);
     if (ids.length === 0) return;
     for (const { configId, kind, position } of await cursors.claim(ids)) {
       const target = targets.get(configId);

@@ -56,13 +56,11 @@ export function isOwn(item: ReceivedItem): boolean {
   return item.kind === "event" && item.event.isOwn === true;
 }
 
-/** What stood at places of the batch, as it came. */
+/** What stood at places of the batch, as it came; at all of them where none are said. */
 export function rawEvents(
   inFlight: InFlightBatch,
-  places: readonly { readonly index: number }[],
+  places?: readonly { readonly index: number }[],
 ): RawEvent[] {
-  return places.flatMap(({ index }) => {
-    const item = itemAt(inFlight, index);
-    return item.kind === "event" ? [item.event] : [];
-  });
+  const items = places?.map(({ index }) => itemAt(inFlight, index)) ?? inFlight.batch.items;
+  return items.flatMap((item) => item.kind === "event" ? [item.event] : []);
 }

@@ -1,5 +1,6 @@
 /** Puts events of slow lanes down where they cost no memory, in order, so that they can be acked. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { RawEvent } from "../events/types.ts";
 import { Backoff } from "./backoff.ts";
@@ -66,7 +67,10 @@ export class Parking {
         this.#waiting = this.#waiting.slice(next.length);
         for (const { parked } of next) parked();
       } catch (error) {
-        if (backoff.failures === 0) this.#log.warn`nothing can be parked: ${errorMessage(error)}`;
+        if (backoff.failures === 0) {
+          aboutSeveral(this.#log, next.map(({ group: { teamId } }) => ({ teamId })))
+            .warn`nothing can be parked: ${errorMessage(error)}`;
+        }
         await backoff.failed(signal);
       }
     }

@@ -1,6 +1,6 @@
 /** The road of one batch: decode → transform → prepare → write → ack. */
 import { getLogger } from "@logtape/logtape";
-import { aboutEvent } from "../telemetry/about.ts";
+import { aboutEvent, aboutSeveral } from "../telemetry/about.ts";
 import { errorMessage, PaddockError } from "../errors.ts";
 import { outgoingEvent } from "../events/outgoing_event.ts";
 import type { ReceivedBatch, ReceivedItem } from "../sources/source.ts";
@@ -221,13 +221,14 @@ export class Pipeline {
     // The newest first: each goes in front of what was given back before it.
     for (const inFlight of [...this.#batches].reverse()) {
       const unfinished = inFlight.unfinished();
+      const places = unfinished.map((index) => ({ index }));
+      const log = aboutSeveral(this.#log, rawEvents(inFlight, places));
       try {
         await inFlight.batch.release(unfinished);
-        this.#log.info`gave ${unfinished.length} unfinished messages back`;
+        log.info`gave ${unfinished.length} unfinished messages back`;
       } catch (error) {
-        this.#log.warn`${unfinished.length} messages stay leased until they expire: ${
-          errorMessage(error)
-        }`;
+        const reason = errorMessage(error);
+        log.warn`${unfinished.length} messages stay leased until they expire: ${reason}`;
       }
     }
     this.#batches.clear();
@@ -384,7 +385,9 @@ export class Pipeline {
           return;
         } catch (error) {
           // Left leased it would come back and be recognised; trying on spares that work.
-          if (backoff.failures === 0) this.#log.warn`ack failed: ${errorMessage(error)}`;
+          if (backoff.failures === 0) {
+            aboutSeveral(this.#log, rawEvents(inFlight)).warn`ack failed: ${errorMessage(error)}`;
+          }
           if (this.#stop.signal.aborted) return;
           await backoff.failed(this.#stop.signal);
         }

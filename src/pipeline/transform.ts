@@ -2,7 +2,7 @@
 import { Buffer } from "node:buffer";
 import { setImmediate } from "node:timers/promises";
 import { getLogger } from "@logtape/logtape";
-import { aboutEvent } from "../telemetry/about.ts";
+import { aboutEvent, aboutSeveral } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { PluginEvent } from "../events/types.ts";
 import { MAX_NESTING, nestsDeeper, textNestsDeeper } from "../events/nesting.ts";
@@ -71,8 +71,8 @@ export class Transform {
     try {
       if (inputs.length > 0 && this.has(teamId)) outcomes = await this.#chains.run(teamId, inputs);
     } catch (error) {
-      const uuids = inputs.map(({ envelope }) => envelope.uuid);
-      this.#log.with({ team: teamId, uuids }).error`plugins were passed by: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, inputs.map(({ envelope: { uuid } }) => ({ uuid, teamId })))
+        .error`plugins were passed by: ${errorMessage(error)}`;
     }
     const results: Transformed[] = [];
     let [position, read] = [0, 0];

@@ -1,5 +1,5 @@
 import { getLogger } from "@logtape/logtape";
-import { aboutEvent } from "../telemetry/about.ts";
+import { aboutEvent, type AboutOne, aboutSeveral } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { DeadLetter } from "../events/dead_letter.ts";
 import type { PreparedEvent } from "../events/prepared_event.ts";
@@ -126,12 +126,16 @@ export class Writer {
       const began = performance.now();
       try {
         const report = await this.#store.write(events, letters, isHasty);
-        traceDone("write", { "paddock.events": events.length }, began, placesOf(items));
+        const attributes = { "paddock.events": events.length };
+        traceDone({ name: "write", attributes, began }, placesOf(items));
         const recordings = events.filter(({ recording }) => recording !== null).length;
         if (events.length > 0) {
           this.#observer.stored(events.length, recordings, performance.now() - began);
         }
-        if (backoff.failures > 0) this.#log.info`${items.length} items that waited are stored`;
+        if (backoff.failures > 0) {
+          aboutSeveral(this.#log, items.map(subjectOf))
+            .info`${items.length} items that waited are stored`;
+        }
         this.#counters.stored += report.stored;
         this.#counters.repeated += report.repeated;
         this.#counters.deadLettered += letters.length;
@@ -146,7 +150,8 @@ export class Writer {
         if (!this.#store.isLocked(error)) {
           this.#counters.storeUnavailable = errorMessage(error);
           if (backoff.failures === 0) {
-            this.#log.warn`the store is away, ${items.length} items wait: ${errorMessage(error)}`;
+            aboutSeveral(this.#log, items.map(subjectOf))
+              .warn`the store is away, ${items.length} items wait: ${errorMessage(error)}`;
           }
         } else if (setAside !== null && await this.#passLocked(items, setAside)) return;
         await backoff.failed(this.#stop.signal);
@@ -168,7 +173,8 @@ export class Writer {
       return true;
     }
     if (this.#aside.size >= MAX_ASIDE) return false;
-    this.#log.warn`${items.length} items wait for rows that another transaction holds`;
+    aboutSeveral(this.#log, items.map(subjectOf))
+      .warn`${items.length} items wait for rows that another transaction holds`;
     setAside(items);
     return true;
   }
@@ -206,4 +212,10 @@ function placesOf(items: readonly WriteItem[]): TracePlace[] {
   const places = new Set(items.map(({ place }) => place));
   places.delete(undefined);
   return [...places] as TracePlace[];
+}
+
+function subjectOf({ work }: WriteItem): AboutOne {
+  return work.kind === "event"
+    ? { uuid: work.event.uuid, teamId: work.event.teamId }
+    : { uuid: work.letter.eventUuid, teamId: work.letter.teamId };
 }

@@ -68,6 +68,8 @@ export interface PluginLogEntry {
   readonly teamId: number;
   readonly pluginId: number;
   readonly pluginConfigId: number;
+  /** The plugin's name, for what the server itself says of the line. */
+  readonly plugin?: string;
   readonly source: "SYSTEM" | "PLUGIN" | "CONSOLE";
   readonly type: "DEBUG" | "LOG" | "INFO" | "WARN" | "ERROR";
   readonly message: string;

@@ -3,6 +3,7 @@
  * runs of one task of a plugin config at the same time.
  */
 import { getLogger } from "@logtape/logtape";
+import { aboutTarget } from "../telemetry/about.ts";
 import { errorMessage } from "../errors.ts";
 import type { HookOutcome } from "../pipeline/plugin_hooks.ts";
 import type { LeaseStore } from "../stores/lease.ts";
@@ -21,6 +22,8 @@ export const SCHEDULE_LOCK = "plugin-server:locks:schedule";
 /** A plugin config, as far as it has scheduled tasks. */
 export interface ScheduledPlugin {
   readonly configId: number;
+  readonly teamId: number;
+  readonly spec: { readonly id: number; readonly name: string };
   /** Names of what it exports; null until its code was loaded once. */
   readonly exports: { readonly scheduled_tasks: readonly string[] } | null;
   load(): void;
@@ -138,7 +141,10 @@ export class Scheduler {
   }
 
   async #look(): Promise<void> {
-    const plugins = this.#parts.plugins.all();
+    // What has no such task is most of what there is.
+    const plugins = this.#parts.plugins.all().filter(({ exports }) =>
+      exports === null || exports.scheduled_tasks.length > 0
+    );
     const isNew = plugins.some(({ configId }) => !this.#since.has(configId));
     if (!isNew && !this.#lease.isHeld) return;
     try {
@@ -254,7 +260,7 @@ export class Scheduler {
         await this.#parts.ticks.finished([{ configId, task }]);
         return;
       } catch (error) {
-        this.#log.with({ config: configId })
+        aboutTarget(this.#log, plugin)
           .warn`the end of ${task} of plugin config ${configId} was not recorded: ${
           errorMessage(error)
         }`;

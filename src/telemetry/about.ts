@@ -41,3 +41,35 @@ export function aboutEvent(
 ): Logger {
   return log.with({ uuid, team: teamId });
 }
+
+/** So many of each are named in a line at most. */
+const MOST = 20;
+
+/** Whom a line about several is about; what is not known of one is left out. */
+export interface AboutOne {
+  readonly uuid?: string | null;
+  readonly teamId?: number | null;
+  readonly configId?: number | null;
+  readonly plugin?: string;
+  readonly pluginId?: number | null;
+}
+
+/** A log whose lines are about several events or plugins: each is named once, of many the first. */
+export function aboutSeveral(log: Logger, several: readonly AboutOne[]): Logger {
+  const named = (name: string, of: (one: AboutOne) => string | number | null | undefined) => {
+    const values = new Set<string | number>();
+    for (const one of several) {
+      const value = of(one);
+      if (value !== null && value !== undefined) values.add(value);
+      if (values.size === MOST) break;
+    }
+    return values.size === 0 ? {} : { [name]: [...values] };
+  };
+  return log.with({
+    ...named("uuids", ({ uuid }) => uuid),
+    ...named("teams", ({ teamId }) => teamId),
+    ...named("plugins", ({ plugin }) => plugin),
+    ...named("plugin_ids", ({ pluginId }) => pluginId),
+    ...named("configs", ({ configId }) => configId),
+  });
+}

@@ -1,23 +1,25 @@
 /** How long work waited for plugins' processes and took there, as a thread pool tells of itself. */
-import { Summary } from "prom-client";
+import { createHistogram, type RecordableHistogram } from "node:perf_hooks";
 
-const PERCENTILES = { p99_99: 0.9999, p99: 0.99, p95: 0.95, p90: 0.9, p75: 0.75, p50: 0.5 };
+const PERCENTILES = { p99_99: 99.99, p99: 99, p95: 95, p90: 90, p75: 75, p50: 50 };
 
-/** Percentiles are of so long; the rest is of all time. */
-const WINDOW = { maxAgeSeconds: 600, ageBuckets: 5 };
+/** Percentiles are of the last ten minutes, a part of which is forgotten at a time; the rest is of all time. */
+const PARTS = 5;
+const PART_MS = 120_000;
 
 export class PoolTimes {
-  readonly #percentiles = new Summary({
-    name: "times",
-    help: "In ms.",
-    percentiles: Object.values(PERCENTILES),
-    registers: [],
-    ...WINDOW,
-  });
+  readonly #now: () => number;
+  /** Of µs, as they count whole numbers. */
+  readonly #parts = new Map<number, RecordableHistogram>();
   #count = 0;
   #sum = 0;
   #squares = 0;
   #min = Infinity;
+
+  /** @param now a monotonic clock in ms */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
 
   /** Of all that was added. */
   get sumMs(): number {
@@ -25,7 +27,14 @@ export class PoolTimes {
   }
 
   add(ms: number): void {
-    this.#percentiles.observe(ms);
+    const number = this.#part();
+    let part = this.#parts.get(number);
+    if (part === undefined) {
+      part = createHistogram();
+      this.#parts.set(number, part);
+      this.#forget();
+    }
+    part.record(Math.max(1, Math.round(ms * 1000)));
     this.#count++;
     this.#sum += ms;
     this.#squares += ms * ms;
@@ -33,18 +42,30 @@ export class PoolTimes {
   }
 
   /** In ms by name (`mean`, `p99_99`, …); none before something was added. */
-  async read(): Promise<Record<string, number>> {
+  read(): Record<string, number> {
     if (this.#count === 0) return {};
+    this.#forget();
     const mean = this.#sum / this.#count;
-    const { values } = await this.#percentiles.get();
-    const at = (part: number) =>
-      values.find(({ labels }) => Number(labels.quantile) === part)?.value ?? 0;
+    const recent = createHistogram();
+    for (const part of this.#parts.values()) recent.add(part);
+    const at = (percent: number) => recent.count === 0 ? 0 : recent.percentile(percent) / 1000;
     return {
       average: mean,
       mean,
       stddev: Math.sqrt(Math.max(0, this.#squares / this.#count - mean * mean)),
       min: this.#min,
-      ...Object.fromEntries(Object.entries(PERCENTILES).map(([name, part]) => [name, at(part)])),
+      ...Object.fromEntries(
+        Object.entries(PERCENTILES).map(([name, percent]) => [name, at(percent)]),
+      ),
     };
+  }
+
+  #part(): number {
+    return Math.floor(this.#now() / PART_MS);
+  }
+
+  #forget(): void {
+    const oldest = this.#part() - PARTS;
+    for (const number of this.#parts.keys()) if (number <= oldest) this.#parts.delete(number);
   }
 }

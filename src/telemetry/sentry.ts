@@ -16,6 +16,8 @@ export class Sentry {
       release: `paddock@${release}`,
       // What is reported is what the log says: nothing is hooked into the runtime.
       defaultIntegrations: false,
+      // It would take the place of Deno's traces, which would then go nowhere.
+      skipOpenTelemetrySetup: true,
       sendClientReports: false,
     }) as DenoClient | undefined;
     if (client?.getDsn() === undefined) throw new Error("it is no DSN");

@@ -7,7 +7,10 @@ import { getLogger } from "@logtape/logtape";
 import type { ExportingPlugin, Observer, PluginRun, StoreName } from "./observer.ts";
 import { PoolTimes } from "./pool_times.ts";
 
-type Tags = Record<string, string>;
+type Tags = Readonly<Record<string, string>>;
+
+/** What is counted is sent once in so long, as one number. */
+const FLUSH_MS = 1_000;
 
 /** How that server called what Redis is asked for, its slips included. */
 const REDIS_TAGS: Readonly<Record<string, string>> = {
@@ -32,6 +35,9 @@ export class StatsD implements Partial<Observer> {
   readonly #client: Client;
   readonly #waits = new PoolTimes();
   readonly #runs = new PoolTimes();
+  /** By name with tags, since they were sent last. */
+  readonly #counts = new Map<string, number>();
+  readonly #timer: ReturnType<typeof setInterval>;
   /** When the pool was told of last, and how long it had worked by then. */
   #pooledAt = performance.now();
   #pooledMs = 0;
@@ -45,13 +51,17 @@ export class StatsD implements Partial<Observer> {
       telegraf: true,
       // Datagrams that any network carries whole.
       maxBufferSize: 1_400,
-      bufferFlushInterval: 1_000,
+      bufferFlushInterval: FLUSH_MS,
       errorHandler: (error) => this.#log.warn`metrics were not sent to ${host}: ${error.message}`,
     });
+    this.#timer = setInterval(() => this.#sendCounts(), FLUSH_MS);
+    Deno.unrefTimer(this.#timer);
   }
 
   /** Sends what is gathered and closes the socket. */
   close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#sendCounts();
     return new Promise((resolve) => this.#client.close(() => resolve()));
   }
 
@@ -97,7 +107,7 @@ export class StatsD implements Partial<Observer> {
 
   illegalDistinctId(id: string): void {
     const name = id.trim() === "" ? "(empty)" : id.length > 100 ? "(too long)" : id.toLowerCase();
-    this.#count("illegal_distinct_ids.total", 1, { distinctId: safeTag(name) });
+    this.#count("illegal_distinct_ids.total", 1, { distinctId: name });
   }
 
   deadLettered(): void {
@@ -106,7 +116,7 @@ export class StatsD implements Partial<Observer> {
 
   pluginRan(run: PluginRun): void {
     const { task, job, plugin, configId, runMs, failed } = run;
-    const tags = { plugin: safeTag(plugin), teamId: String(run.teamId) };
+    const tags = { plugin: plugin, teamId: String(run.teamId) };
     this.#waits.add(run.waitMs);
     this.#runs.add(runMs);
     this.#time(`piscina_task.${job === null ? task : "runJob"}`, runMs);
@@ -133,7 +143,7 @@ export class StatsD implements Partial<Observer> {
   }
 
   exported({ plugin, teamId }: ExportingPlugin, outcome: string): void {
-    const tags = { plugin: safeTag(plugin), teamId: String(teamId) };
+    const tags = { plugin: plugin, teamId: String(teamId) };
     if (outcome === "retry_errors") this.#count("plugin.export_events.retry_enqueued", 1, tags);
     if (outcome === "undelivered_events") {
       this.#count("plugin.export_events.retry_dropped", 1, tags);
@@ -154,7 +164,7 @@ export class StatsD implements Partial<Observer> {
   }
 
   /** Work that waits for plugins and how busy their processes are, as that server said of its threads. */
-  async pool(use: { readonly threads: number; readonly queueSize: number }): Promise<void> {
+  pool(use: { readonly threads: number; readonly queueSize: number }): void {
     const now = performance.now();
     const couldMs = (now - this.#pooledAt) * Math.max(1, use.threads);
     const utilization = (this.#runs.sumMs - this.#pooledMs) / couldMs;
@@ -163,7 +173,7 @@ export class StatsD implements Partial<Observer> {
     this.#client.gauge("piscina.queue_size", use.queueSize);
     this.#client.gauge("piscina.utilization", Math.round(Math.min(1, utilization) * 100));
     for (const [kind, times] of [["waitTime", this.#waits], ["runTime", this.#runs]] as const) {
-      for (const [name, ms] of Object.entries(await times.read())) {
+      for (const [name, ms] of Object.entries(times.read())) {
         this.#client.gauge(`piscina.${kind}.${name}`, Math.round(ms * 1000) / 1000);
       }
     }
@@ -175,12 +185,25 @@ export class StatsD implements Partial<Observer> {
   }
 
   #count(name: string, value: number, tags: Tags = {}): void {
-    this.#client.increment(name, value, tags);
+    const key = tagged(name, tags);
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + value);
+  }
+
+  #sendCounts(): void {
+    for (const [key, value] of this.#counts) this.#client.increment(key, value);
+    this.#counts.clear();
   }
 
   #time(name: string, ms: number, tags: Tags = {}): void {
-    this.#client.timing(name, Math.round(ms), tags);
+    this.#client.timing(tagged(name, tags), Math.round(ms));
   }
+}
+
+/** As Telegraf has it, so that the client need not put together the same tags again and again. */
+function tagged(name: string, tags: Tags): string {
+  let text = name;
+  for (const key in tags) text += `,${key}=${safeTag(tags[key] ?? "")}`;
+  return text;
 }
 
 /** A plugin's name within a metric's name, where some characters mean something. */

@@ -64,6 +64,8 @@ async function startServer(
   await presence.start();
   let isDead = false;
   const plugins = options.configIds.map((configId): ScheduledPlugin => ({
+    teamId: 1,
+    spec: { id: 1, name: "Scheduled" },
     configId,
     exports: { scheduled_tasks: ["runEveryMinute", "runEveryDay", "runEverySecond"] },
     load: () => {},
@@ -248,6 +250,8 @@ Deno.test("a clock that jumps brings no tick twice, and no crowd of them", async
   let runs = 0;
   const said: string[] = [];
   const plugin: ScheduledPlugin = {
+    teamId: 1,
+    spec: { id: 1, name: "Scheduled" },
     configId: 1,
     exports: { scheduled_tasks: ["runEveryMinute"] },
     load: () => {},

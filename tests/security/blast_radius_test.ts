@@ -280,9 +280,26 @@ const STALLING: readonly Attack[] = [
     expect: "contained",
   },
   {
-    name: "calls of 60 MB",
+    name: "a call that is given 5 MB",
     code:
-      "meta.storage.get('k').catch(() => {}); Array.prototype.toJSON = () => 'x'.repeat(5e7); await null; delete Array.prototype.toJSON; await new Promise((r) => setTimeout(r, 50)); return 'done';",
+      "Array.prototype.toJSON = () => 'x'.repeat(5e6); const asked = meta.storage.get('k'); delete Array.prototype.toJSON; return await asked;",
+    expect: /^threw storage\.get was given 5000002 bytes/,
+  },
+  {
+    name: "a call of 50 MB, past the worker's bound",
+    // What waits to be sent is a list: the plugin puts its hand in between, as the call comes to it.
+    code: `
+      Object.defineProperty(Array.prototype, 0, {
+        configurable: true,
+        set(value) {
+          Object.defineProperty(this, 0, { value, writable: true, enumerable: true, configurable: true });
+          if (typeof value?.text === "string") value.text = "x".repeat(5e7);
+        },
+      });
+      meta.storage.get("k").catch(() => {});
+      delete Array.prototype[0];
+      await new Promise((r) => setTimeout(r, 50));
+      return "done";`,
     expect: "contained",
   },
 ];

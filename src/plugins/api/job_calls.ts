@@ -1,5 +1,6 @@
 /** Jobs that plugins ask for. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import type { JobSink, NewPluginJob } from "../../jobs/new_job.ts";
 import type { PluginApi, PluginCall, PluginCallResult, PluginConfig } from "../types.ts";
@@ -48,7 +49,8 @@ export class JobCalls implements PluginApi {
       if (error instanceof PaddockError && error.kind === "data") {
         return read.map((each) => "ok" in each ? each : refused(error.message));
       }
-      this.#log.warn`${jobs.length} jobs of plugins were not enqueued: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, jobs)
+        .warn`${jobs.length} jobs of plugins were not enqueued: ${errorMessage(error)}`;
       return read.map((each) => "ok" in each ? each : refused("No JobQueue available"));
     }
   }

@@ -1,5 +1,6 @@
 /** What plugins may ask of the server: their cache and their storage. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { CacheCommand, CacheResult, PluginCache } from "../../stores/plugin_cache.ts";
 import {
@@ -66,7 +67,12 @@ export class StoredPluginApi implements PluginApi {
         each.store === null ? each.result : answers.get(each) ?? refused("no answer")
       );
     } catch (error) {
-      this.#log.warn`calls of plugins failed: ${errorMessage(error)}`;
+      const ids = new Set(calls.map(({ pluginConfigId }) => pluginConfigId));
+      const about = [...ids].map((id) => ({
+        configId: id,
+        teamId: configs.get(id)?.teamId ?? null,
+      }));
+      aboutSeveral(this.#log, about).warn`calls of plugins failed: ${errorMessage(error)}`;
       return calls.map(() => refused("the store is not available now"));
     }
   }

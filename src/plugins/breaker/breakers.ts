@@ -1,5 +1,6 @@
 /** The breakers of all plugins, in step with what other servers and operators decide. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { PluginSpec } from "../types.ts";
 import { Breaker, type BreakerOptions, DEFAULT_BREAKER, HEALTHY } from "./breaker.ts";
@@ -98,7 +99,8 @@ export class Breakers {
       );
       this.#onSaved();
     } catch (error) {
-      this.#log.warn`the states of plugins were not written: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, [...changes.values()].map(({ key }) => key))
+        .warn`the states of plugins were not written: ${errorMessage(error)}`;
       this.#unsaved = new Map([...changes, ...this.#unsaved]);
     }
   }

@@ -9,18 +9,18 @@ export interface ChainLink {
   readonly configId: number;
   /** `"Name (configId)"` */
   readonly label: string;
-  readonly order: number;
-  /** The same object for all links, as there may be a hundred thousand. */
-  readonly host: {
-    /** False once it is known that the config's plugin has nothing to say about events. */
-    mayProcessEvents(configId: number): boolean;
-    /** @param people the distinct id of each event: chooses the process */
-    process(
-      configId: number,
-      texts: readonly Uint8Array[],
-      people: readonly string[],
-    ): Promise<EventResult[]>;
-  };
+}
+
+/** Who serves configs, which may change between two plugins of a chain. */
+export interface ChainHosts {
+  /** False once it is known that the config's plugin has nothing to say about events. */
+  mayProcessEvents(configId: number): boolean;
+  /** @param people the distinct id of each event: chooses the process */
+  process(
+    configId: number,
+    texts: readonly Uint8Array[],
+    people: readonly string[],
+  ): Promise<EventResult[]>;
 }
 
 /** One event between two plugins. */
@@ -44,28 +44,30 @@ export interface ChainObserver {
 }
 
 export class TeamChains implements PluginChains {
+  readonly #hosts: ChainHosts;
   readonly #observer: ChainObserver;
   readonly #tap: EventTap | undefined;
   #links: ReadonlyMap<number, readonly ChainLink[]> = new Map();
 
   /** @param tap shows events before and after each plugin, where somebody asks for that */
-  constructor(observer: ChainObserver, tap?: EventTap) {
+  constructor(hosts: ChainHosts, observer: ChainObserver, tap?: EventTap) {
+    this.#hosts = hosts;
     this.#observer = observer;
     this.#tap = tap;
   }
 
-  /** Replaces all chains; batches that are on their way finish on the ones they began with. */
+  /**
+   * Replaces all chains; batches that are on their way finish on the ones they began with.
+   * @param links of each team, in their order
+   */
   replace(links: ReadonlyMap<number, readonly ChainLink[]>): void {
-    this.#links = new Map(
-      [...links].map(([teamId, team]) => [
-        teamId,
-        team.toSorted((one, other) => one.order - other.order || one.configId - other.configId),
-      ]),
-    );
+    this.#links = links;
   }
 
   has(teamId: number): boolean {
-    return this.#links.get(teamId)?.some((link) => link.host.mayProcessEvents(link.configId)) ??
+    return this.#links.get(teamId)?.some(({ configId }) =>
+      this.#hosts.mayProcessEvents(configId)
+    ) ??
       false;
   }
 
@@ -77,35 +79,28 @@ export class TeamChains implements PluginChains {
       failed: [],
     }));
     for (const link of this.#links.get(teamId) ?? []) {
-      if (!link.host.mayProcessEvents(link.configId)) continue;
-      const through = () => pass(link, events, this.#observer);
+      if (!this.#hosts.mayProcessEvents(link.configId)) continue;
+      const through = () => this.#pass(link, events);
       if (this.#tap?.isOpen) await tapped({ link, events, teamId, tap: this.#tap }, through);
       else await through();
     }
     return events.map(({ text, succeeded, failed }) => ({ text, succeeded, failed }));
   }
-}
 
-/** Sends those that are left through one plugin. Their texts stay bytes from plugin to plugin. */
-async function pass(
-  link: ChainLink,
-  events: readonly Passing[],
-  observer: ChainObserver,
-): Promise<void> {
-  const left = events.filter((event) => event.text !== null);
-  if (left.length === 0) return;
-  const texts = left.map((event) => event.text as Uint8Array);
-  const began = performance.now();
-  const results = await link.host.process(
-    link.configId,
-    texts,
-    left.map((event) => event.person),
-  );
-  observer.passed(link.configId, texts, results, performance.now() - began);
-  left.forEach((event, index) => {
-    const result = results[index];
-    if (result !== undefined) apply(link.label, event, result);
-  });
+  /** Sends those that are left through one plugin. Their texts stay bytes from plugin to plugin. */
+  async #pass({ configId, label }: ChainLink, events: readonly Passing[]): Promise<void> {
+    const left = events.filter((event) => event.text !== null);
+    if (left.length === 0) return;
+    const texts = left.map((event) => event.text as Uint8Array);
+    const began = performance.now();
+    const people = left.map((event) => event.person);
+    const results = await this.#hosts.process(configId, texts, people);
+    this.#observer.passed(configId, texts, results, performance.now() - began);
+    left.forEach((event, index) => {
+      const result = results[index];
+      if (result !== undefined) apply(label, event, result);
+    });
+  }
 }
 
 /** Shows events before and after a plugin to whoever asked for it. */

@@ -1,5 +1,6 @@
 /** `paddock.plugin_refusal`: what plugins tried to reach and may not, with how often. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
 import { type Mask, NO_MASK } from "../../telemetry/secret_values.ts";
@@ -112,7 +113,8 @@ export class EgressRefusals {
         rows.map(({ count }) => count),
       ]);
     } catch (error) {
-      this.#log.warn`refusals were not written: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, rows)
+        .warn`refusals were not written: ${errorMessage(error)}`;
       this.#notes = new Map([...notes, ...this.#notes]);
     }
   }

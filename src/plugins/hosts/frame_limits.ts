@@ -30,6 +30,19 @@ export function checkPayload({ type, payload }: Frame): void {
   }
 }
 
+/** What an answer may have beyond its event: several times what looking things up adds to one. */
+const PLAIN_GROWTH_BYTES = 16 * KB;
+/** What a megabyte of it takes, until it is stored: it is read, parsed and written. */
+const MS_PER_MB = 5;
+
+/**
+ * What answers cost the server by being larger than the work they are for, in ms of its time.
+ * @param bytes of the answers, less those of what was sent
+ */
+export function growthMs(bytes: number, answers: number): number {
+  return Math.max(0, bytes - answers * PLAIN_GROWTH_BYTES) / MB * MS_PER_MB;
+}
+
 const WINDOW_MS = 200;
 /** A twentieth: what its parsing takes of every window before the rest of it waits in the pipe. */
 const SHARE = 1 / 20;

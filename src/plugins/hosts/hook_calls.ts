@@ -37,10 +37,16 @@ interface PendingCall {
 export class HookCalls {
   readonly #pending = new Map<number, PendingCall>();
   #nextId = 1;
+  #done = 0;
 
   /** Calls without an answer. */
   get size(): number {
     return this.#pending.size;
+  }
+
+  /** Calls that were answered, ever since, each of several events as so many. */
+  get done(): number {
+    return this.#done;
   }
 
   /** Whether the process has one in hand. */
@@ -103,6 +109,7 @@ export class HookCalls {
     const call = this.#pending.get(id);
     if (call === undefined || !call.isSent) return null;
     const { request, texts } = call;
+    this.#done += Math.max(1, texts.length);
     const outcome: HookOutcome = !report.isReady
       ? { status: "unavailable", reason: "the plugin is not set up" }
       : report.error !== null

@@ -12,7 +12,7 @@ import { errorMessage } from "../../errors.ts";
 import { Chatter, checkPayload } from "./frame_limits.ts";
 import { hostCommand, type HostLimits, type HostRuntime } from "./host_command.ts";
 import { cpuMs } from "./process_cpu.ts";
-import { LOWEST_PRIORITY, standBack } from "./process_priority.ts";
+import { LOWEST_PRIORITY, standAside, standBack } from "./process_priority.ts";
 
 export interface HostProcessOptions {
   readonly runtime: HostRuntime;
@@ -94,6 +94,7 @@ export class HostProcess {
   readonly #events: HostProcessEvents;
   readonly #options: HostProcessOptions;
   readonly #done: Promise<void>;
+  readonly #chatter = new Chatter();
   #outgoing: Uint8Array[] = [];
   /** Since when it owes a sign of life; null where nothing was asked of it. */
   #silentSince: number | null = null;
@@ -113,6 +114,7 @@ export class HostProcess {
   #weighing: Promise<void> | null = null;
   readonly #ending = new AbortController();
   #standingBack: Promise<void> | null = null;
+  #standingAside: Promise<void> | null = null;
   #killReason: string | null = null;
   #watch: ReturnType<typeof setInterval>;
   #stderr = "";
@@ -168,6 +170,21 @@ export class HostProcess {
   /** Leaves the processor to others, as long as the process lives. */
   standBack(): void {
     if (!this.standsBack) this.#standingBack = standBack(this.pid);
+  }
+
+  /** Whether it runs only where a processor has nothing else to do. */
+  get standsAside(): boolean {
+    return this.#standingAside !== null;
+  }
+
+  /** Runs only where a processor has nothing else to do, as long as the process lives. */
+  standAside(): void {
+    this.#standingAside ??= standAside(this.pid);
+  }
+
+  /** Notes time that the server has to spend on what it said, beside reading it. */
+  charge(ms: number): void {
+    if (ms > 0) this.#chatter.spent(ms, performance.now());
   }
 
   /** SIGKILL, which works whatever the plugin does. */
@@ -262,12 +279,11 @@ export class HostProcess {
     const stderr = this.#collectStderr();
     try {
       const reader = new FrameReader();
-      const chatter = new Chatter();
       for await (const chunk of chunksOf(this.#child.stdout)) {
-        for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes), chatter);
+        for (const bytes of reader.push(chunk)) this.#receive(decodeFrame(bytes));
         // Meanwhile the pipe fills, and then the worker waits.
         while (this.#killReason === null) {
-          const pauseMs = chatter.pauseMs(performance.now());
+          const pauseMs = this.#chatter.pauseMs(performance.now());
           if (pauseMs === 0) break;
           await sleep(Math.min(pauseMs, LOOK_MS));
         }
@@ -284,6 +300,7 @@ export class HostProcess {
     await stderr;
     await this.#weighing;
     await this.#standingBack;
+    await this.#standingAside;
     await this.#suspicion;
     await this.#judgement;
     await this.#input.abort().catch(() => {});
@@ -302,7 +319,7 @@ export class HostProcess {
     this.#suspicion = null;
   }
 
-  #receive(frame: Frame, chatter: Chatter): void {
+  #receive(frame: Frame): void {
     checkPayload(frame);
     if (frame.type === FrameType.Log) this.#hasLogged = true;
     const began = performance.now();
@@ -310,7 +327,7 @@ export class HostProcess {
     const before = this.#lastProgress;
     this.#events.frame(frame);
     const now = performance.now();
-    if (this.#lastProgress === before) chatter.spent(now - began, now);
+    if (this.#lastProgress === before) this.#chatter.spent(now - began, now);
   }
 
   async #collectStderr(): Promise<void> {

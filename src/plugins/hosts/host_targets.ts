@@ -15,6 +15,7 @@ import type { PluginHost } from "./plugin_host.ts";
 const NONE: readonly string[] = [];
 
 export class HostTargets implements PluginTargets, DeliveryIntents {
+  #all: readonly HostTarget[] = [];
   #targets: ReadonlyMap<number, HostTarget> = new Map();
   #teams: ReadonlyMap<number, readonly HostTarget[]> = new Map();
   #waiting: ReadonlySet<number> = new Set();
@@ -23,12 +24,15 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
   replace(
     serving: readonly { readonly host: PluginHost; readonly config: PluginConfig }[],
   ): void {
-    const targets = serving.map(({ host, config }) => new HostTarget(host, config));
-    this.#targets = new Map(targets.map((target) => [target.configId, target]));
-    this.#teams = Map.groupBy(
-      targets.sort((one, other) => one.order - other.order || one.configId - other.configId),
-      ({ teamId }) => teamId,
-    );
+    this.#all = serving.map(({ host, config }) => new HostTarget(host, config))
+      .sort((one, other) => one.order - other.order || one.configId - other.configId);
+    this.#targets = new Map(this.#all.map((target) => [target.configId, target]));
+    this.#teams = Map.groupBy(this.#all, ({ teamId }) => teamId);
+  }
+
+  /** Each team's, in their order. */
+  get byTeam(): ReadonlyMap<number, readonly HostTarget[]> {
+    return this.#teams;
   }
 
   get(configId: number): HostTarget | null {
@@ -36,7 +40,7 @@ export class HostTargets implements PluginTargets, DeliveryIntents {
   }
 
   all(): readonly HostTarget[] {
-    return [...this.#targets.values()];
+    return this.#all;
   }
 
   /** Says for which teams a plugin that cannot be loaded now is to be told of events later. */
@@ -69,8 +73,8 @@ export function configIdsOf(specs: readonly PluginSpec[]): number[] {
 }
 
 /**
- * The cursors that these plugins need. What a plugin exports is known once it was loaded; until then
- * it may want everything.
+ * The cursors that these plugins need. What a plugin exports is known once it was loaded, by this
+ * server or another before; until then it may want everything.
  */
 export function wantedCursors(
   specs: readonly PluginSpec[],
@@ -80,7 +84,9 @@ export function wantedCursors(
     spec.configs.flatMap((config) => {
       const { id: configId, teamId } = config;
       const target = targets.get(configId);
-      const hooks = target?.version === versionOf(spec, config) ? target.hooks : null;
+      const hooks = target?.version === versionOf(spec, config)
+        ? target.hooks
+        : hooksOf(spec.exports ?? null);
       const kinds: DeliveryKind[] = [];
       if (hooks === null || hooks.onEvent || hooks.onSnapshot) kinds.push("hooks");
       if (hooks === null || hooks.exportEvents) kinds.push("export");
@@ -89,46 +95,64 @@ export function wantedCursors(
   );
 }
 
+/** Null where it is not known what is exported. */
+function hooksOf(exports: Partial<PluginCapabilities> | null): DeliveryHooks | null {
+  if (exports === null) return null;
+  const { methods = [] } = exports;
+  return {
+    onEvent: methods.includes("onEvent"),
+    onSnapshot: methods.includes("onSnapshot"),
+    exportEvents: methods.includes("exportEvents"),
+  };
+}
+
 function versionOf(spec: PluginSpec, config: PluginConfig): string {
   return `${spec.version} ${config.updatedAt}`;
 }
 
-/** One config of one host. */
+/** One config of one host. There may be a hundred thousand: what can be derived is not kept. */
 export class HostTarget implements PluginTarget {
   readonly configId: number;
-  readonly teamId: number;
-  /** Its place among the team's. */
-  readonly order: number;
-  /** `"Name (configId)"` */
-  readonly label: string;
-  readonly exportSettings: ExportSettings;
-  /** The plugin that it is of. */
-  readonly spec: PluginSpec;
-  /** Changes when the code or the config does. */
-  readonly version: string;
+  readonly #config: PluginConfig;
   readonly #host: PluginHost;
 
   constructor(host: PluginHost, config: PluginConfig) {
     this.configId = config.id;
-    this.teamId = config.teamId;
-    this.order = config.order;
-    this.label = `${host.spec.name} (${config.id})`;
-    this.exportSettings = exportSettings(config.config);
-    this.spec = host.spec;
-    this.version = versionOf(host.spec, config);
+    this.#config = config;
     this.#host = host;
+  }
+
+  get teamId(): number {
+    return this.#config.teamId;
+  }
+
+  /** Its place among the team's. */
+  get order(): number {
+    return this.#config.order;
+  }
+
+  /** `"Name (configId)"` */
+  get label(): string {
+    return `${this.spec.name} (${this.configId})`;
+  }
+
+  get exportSettings(): ExportSettings {
+    return exportSettings(this.#config.config);
+  }
+
+  /** The plugin that it is of. */
+  get spec(): PluginSpec {
+    return this.#host.spec;
+  }
+
+  /** Changes when the code or the config does. */
+  get version(): string {
+    return versionOf(this.spec, this.#config);
   }
 
   /** A version that cannot be loaded has those of the one before it, whose events wait for the next. */
   get hooks(): DeliveryHooks | null {
-    const exports = this.#host.cannotBeLoaded ? this.spec.capabilities : this.exports;
-    if (exports === null) return null;
-    const methods = exports?.methods ?? [];
-    return {
-      onEvent: methods.includes("onEvent"),
-      onSnapshot: methods.includes("onSnapshot"),
-      exportEvents: methods.includes("exportEvents"),
-    };
+    return hooksOf(this.#host.cannotBeLoaded ? this.spec.capabilities ?? {} : this.exports);
   }
 
   /** Null until its code was loaded once. */

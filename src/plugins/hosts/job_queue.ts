@@ -22,6 +22,7 @@ export class JobQueue {
   #jobs: Job[] = [];
   #sent = 0;
   #waitingEvents = 0;
+  #done = 0;
   /** While a crash is looked into, its job's events go one by one. */
   #single: { readonly job: Job; readonly index: number } | null = null;
   #nextId = 1;
@@ -37,6 +38,11 @@ export class JobQueue {
   /** Events whose results somebody waits for. */
   get waitingEvents(): number {
     return this.#waitingEvents;
+  }
+
+  /** Events that the process gave a result for, ever since. */
+  get done(): number {
+    return this.#done;
   }
 
   /** What the process is at; null where it has nothing. */
@@ -126,6 +132,7 @@ export class JobQueue {
     }
     // Results that are none bring nothing forward, and are no progress.
     if (taken === 0) return null;
+    this.#done += taken;
     this.#single = null;
     if (job.isComplete) {
       this.#jobs.splice(position, 1);

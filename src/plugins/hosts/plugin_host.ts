@@ -31,11 +31,13 @@ import {
   readSetupReport,
   type RefusedHost,
 } from "./host_reports.ts";
+import { growthMs } from "./frame_limits.ts";
 import { failure, passedBy } from "./job.ts";
 import { JobQueue } from "./job_queue.ts";
 import { LeavingConfigs } from "./leaving_configs.ts";
 import { loadFrame } from "./load_request.ts";
 import { LOWEST_PRIORITY } from "./process_priority.ts";
+import type { WorkingProcess } from "./processor_watch.ts";
 import { PluginMessages } from "./plugin_messages.ts";
 import { Renewal } from "./renewal.ts";
 import { RunReports } from "./run_reports.ts";
@@ -74,6 +76,8 @@ export class PluginHost {
   readonly #hooks = new HookCalls();
   #crashes = 0;
   #respawnAt = 0;
+  /** Its process stands back for what it takes, as long as it lives. */
+  #takesMuch = false;
   #lastWork = performance.now();
   #stopped = false;
   readonly #renewal: Renewal;
@@ -135,6 +139,27 @@ export class PluginHost {
   /** Of its process, if it runs. */
   get pid(): number | null {
     return this.#process?.pid ?? null;
+  }
+
+  /** Its process, if it is up and did not stand back yet. */
+  get working(): WorkingProcess | null {
+    const process = this.#process;
+    if (process === null || process.standsBack || !this.isReady) return null;
+    return {
+      pid: process.pid,
+      done: this.#jobs.done + this.#hooks.done,
+      standBack: (usedMs) => {
+        if (this.#process !== process) return;
+        process.standBack();
+        this.#takesMuch = true;
+        const seconds = (usedMs / 1000).toFixed(1);
+        this.#messages.system(
+          "WARN",
+          `Plugin takes much of the processor, ${seconds} s too much for what it does: ` +
+            "its process stands back for others from now on.",
+        );
+      },
+    };
   }
 
   /** Starts the process ahead of the first event. */
@@ -261,6 +286,10 @@ export class PluginHost {
 
   /** To be called about once a second: what only the passing of time shows. */
   check(now: number): void {
+    const state = this.#parts.breaker.state(now);
+    // What it goes on with, as timers, is for nobody; after the pause another process is to have a try.
+    if (state === "paused" || state === "disabled") this.#process?.standAside();
+    else if (this.#process?.standsAside && this.#isIdle) this.#end(TEARDOWN_MS);
     if (!this.#isRenewing && this.#renewal.isDue(this.#isWellBehind(now), now)) {
       this.#isRenewing = true;
       this.#pump();
@@ -270,9 +299,14 @@ export class PluginHost {
     if (job !== null && this.#setups.attempts.isSettled(job.configId)) this.#watch.isAt(job, now);
   }
 
+  get #isIdle(): boolean {
+    return this.#jobs.isEmpty && this.#hooks.size === 0;
+  }
+
   /** Whether its process stands back for what is over. */
   #isWellBehind(now: number): boolean {
-    return this.#process?.standsBack === true && this.#options.limits.nice < LOWEST_PRIORITY &&
+    return this.#process?.standsBack === true && !this.#takesMuch &&
+      this.#options.limits.nice < LOWEST_PRIORITY &&
       this.isReady && this.#crashes === 0 && this.#parts.breaker.state(now) === "healthy";
   }
 
@@ -293,7 +327,7 @@ export class PluginHost {
   /** Ends the process if it has had nothing to do for long; it starts again with the next event. */
   reapIfIdle(now: number): void {
     const { idleMs } = this.#options;
-    if (!this.#jobs.isEmpty || this.#hooks.size > 0) return;
+    if (!this.#isIdle) return;
     // What waits for its next attempt is not idle.
     if (this.#setups.isWaiting) return;
     if (idleMs > 0 && now - this.#lastWork > idleMs) this.#end(TEARDOWN_MS);
@@ -389,6 +423,7 @@ export class PluginHost {
       },
     );
     this.#process = process;
+    this.#takesMuch = false;
     this.#isLoaded = false;
     this.#jobs.unsend();
     this.#setups.attempts.restarted();
@@ -399,7 +434,7 @@ export class PluginHost {
   #pump(): void {
     if (this.#stopped) return;
     if (this.#isRenewing) return this.#renewOnceIdle();
-    if (this.#jobs.isEmpty && this.#hooks.size === 0) return;
+    if (this.#isIdle) return;
     const process = this.#process;
     if (process === null) {
       const wait = this.#respawnAt - performance.now();
@@ -425,7 +460,7 @@ export class PluginHost {
       switch (type) {
         case FrameType.Results:
           return this.#afterCalls(process, () => {
-            this.#receiveResults(id, decodeResults(payload));
+            this.#receiveResults(id, decodeResults(payload), payload.byteLength);
           });
         case FrameType.HookDone:
           return this.#afterCalls(process, () => this.#receiveHook(id, payload));
@@ -471,10 +506,11 @@ export class PluginHost {
     });
   }
 
-  #receiveResults(id: number, results: readonly EventResult[]): void {
+  #receiveResults(id: number, results: readonly EventResult[], bytes: number): void {
     const job = this.#jobs.receive(id, results);
     if (job === null) return;
     this.#process?.noteProgress();
+    this.#process?.charge(growthMs(bytes - job.bytes, results.length));
     if (job.isComplete) {
       this.#crashes = 0;
       if (this.#setups.attempts.isSettled(job.configId)) this.#watch.finished(job);

@@ -3,7 +3,7 @@ import { getLogger } from "@logtape/logtape";
 import pLimit, { type LimitFunction } from "p-limit";
 import type { PluginChains } from "../../pipeline/plugin_chains.ts";
 import type { EventResult } from "../../../plugins_runtime/frames.ts";
-import { type ChainLink, TeamChains } from "../chain/team_chains.ts";
+import { TeamChains } from "../chain/team_chains.ts";
 import type { EventTap } from "../../telemetry/event_tap.ts";
 import { PluginActivity } from "../activity/plugin_activity.ts";
 import type { PluginSpec } from "../types.ts";
@@ -14,6 +14,7 @@ import { configIdsOf, HostTargets } from "./host_targets.ts";
 import { passedBy } from "./job.ts";
 import type { PluginHostParts } from "./host_parts.ts";
 import { partition } from "./partition.ts";
+import { ProcessorWatch } from "./processor_watch.ts";
 import { PluginWorkers, type PluginWorkersOptions } from "./plugin_workers.ts";
 import { Succession, type Wanted } from "./succession.ts";
 
@@ -39,6 +40,7 @@ export class PluginHosts {
   readonly #options: PluginWorkersOptions;
   readonly #parts: PluginHostsParts;
   readonly #starts: LimitFunction;
+  readonly #processors = new ProcessorWatch();
   /** What they did to events lately. */
   readonly activity = new PluginActivity();
   readonly #chains: TeamChains;
@@ -62,7 +64,15 @@ export class PluginHosts {
   constructor(options: PluginHostsOptions, parts: PluginHostsParts) {
     this.#options = options;
     this.#parts = parts;
-    this.#chains = new TeamChains(this.activity, parts.tap);
+    this.#chains = new TeamChains(
+      {
+        mayProcessEvents: (configId) =>
+          this.#succession.serving.get(configId)?.workers.mayProcessEvents ?? false,
+        process: (...events) => this.#process(...events),
+      },
+      this.activity,
+      parts.tap,
+    );
     this.#starts = pLimit(options.startsAtOnce);
     this.#checks = setInterval(() => this.#check(performance.now()), CHECK_MS);
   }
@@ -153,6 +163,7 @@ export class PluginHosts {
     clearInterval(this.#checks);
     await Promise.all([...this.#hosts].map((host) => host.stop(patienceMs)));
     await Promise.all(this.#unloading);
+    await this.#processors.ended();
   }
 
   #add(spec: PluginSpec): Wanted {
@@ -188,6 +199,7 @@ export class PluginHosts {
 
   #check(now: number): void {
     for (const host of this.#hosts) host.check(now);
+    this.#processors.look([...this.#hosts].flatMap(({ working }) => working), now);
     // No event starts a successor again whose process ended before it was set up.
     for (const host of this.#succession.successors) host.startAgain();
     this.#advance(now);
@@ -206,10 +218,10 @@ export class PluginHosts {
   /** Puts those that serve into force and ends those that do not any more. Returns how many. */
   #enforce(): number {
     const { serving } = this.#succession;
-    this.#chains.replace(this.#links());
     this.targets.replace(
       [...serving.values()].map(({ workers, config }) => ({ host: workers.first, config })),
     );
+    this.#chains.replace(this.targets.byTeam);
     const used = this.#succession.used();
     const gone = [...this.#hosts].filter((host) => !used.has(host));
     for (const host of gone) {
@@ -223,23 +235,6 @@ export class PluginHosts {
       }
     }
     return gone.length;
-  }
-
-  /** A link finds who serves its config with each frame, as that may change between two plugins. */
-  #links(): Map<number, ChainLink[]> {
-    const host: ChainLink["host"] = {
-      mayProcessEvents: (configId) =>
-        this.#succession.serving.get(configId)?.workers.mayProcessEvents ?? false,
-      process: (...events) => this.#process(...events),
-    };
-    const links = [...this.#succession.serving].map(([configId, { workers, config }]) => ({
-      teamId: config.teamId,
-      configId,
-      label: `${workers.spec.name} (${configId})`,
-      order: config.order,
-      host,
-    }));
-    return Map.groupBy(links, ({ teamId }) => teamId);
   }
 
   #process(

@@ -120,6 +120,7 @@ export class PluginMessages {
       teamId: config.teamId,
       pluginId: config.pluginId,
       pluginConfigId: config.id,
+      plugin: this.#spec.name,
       source,
       type,
       message,

@@ -9,6 +9,7 @@ import type { PluginConfig, PluginSpec } from "../types.ts";
 import { passedBy, UNFINISHED, unfinished } from "./job.ts";
 import type { PluginHostOptions, PluginHostParts } from "./host_parts.ts";
 import { PluginHost } from "./plugin_host.ts";
+import type { WorkingProcess } from "./processor_watch.ts";
 
 /** Sends events through whoever serves their config now. */
 export type HandOver = (
@@ -101,6 +102,11 @@ export class PluginWorkers {
   /** Of all that run and get events. */
   get pids(): readonly number[] {
     return this.#hosts.flatMap(({ pid }) => pid === null ? [] : [pid]);
+  }
+
+  /** Those of its processes that are up and did not stand back yet. */
+  get working(): readonly WorkingProcess[] {
+    return [...this.#alive].flatMap((host) => host.working ?? []);
   }
 
   /** Events whose results somebody waits for. */

@@ -1,6 +1,6 @@
 /** Tells whoever counts it how long a plugin's work waited and took. */
 import { NOBODY, type Observer } from "../../telemetry/observer.ts";
-import { NOWHERE, traceDone, type TracePlace } from "../../telemetry/tracing.ts";
+import { NOWHERE, type TracePlace, traceRun } from "../../telemetry/tracing.ts";
 import type { SetupReport } from "../../../plugins_runtime/frames.ts";
 import type { PluginConfig, PluginSpec } from "../types.ts";
 import type { AnsweredCall } from "./hook_calls.ts";
@@ -110,14 +110,10 @@ export class RunReports {
     const attributes = {
       "paddock.plugin": plugin,
       "paddock.plugin_id": pluginId,
-      "paddock.config": configId,
       "paddock.team": this.#configs.get(configId)?.teamId ?? 0,
-      "paddock.events": events,
-      "paddock.failed": failed,
-      "paddock.wait_ms": Math.round(waitMs),
       ...more,
     };
-    traceDone(name, attributes, began, [place]);
+    traceRun({ name, attributes, configId, events, failed, waitMs, began }, place);
   }
 
   crashed(): void {

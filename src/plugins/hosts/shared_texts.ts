@@ -11,12 +11,8 @@ const MAX_LENGTH = 16 * 1024;
 export class SharedTexts {
   readonly #free: number[] = [];
   #next = 0;
-  readonly #numbers = new LRUCache<string, number>({
-    max: MAX_TEXTS,
-    maxSize: MAX_CHARACTERS,
-    sizeCalculation: (_number, text) => text.length + 1,
-    dispose: (number) => this.#free.push(number),
-  });
+  /** Made with the first text: it has room for all from the beginning, and most plugins ask nothing. */
+  #numbers: LRUCache<string, number> | null = null;
 
   /**
    * Null where the text is too long to be kept.
@@ -24,10 +20,20 @@ export class SharedTexts {
    */
   numberOf(text: string): { readonly number: number; readonly isNew: boolean } | null {
     if (text.length > MAX_LENGTH) return null;
-    const known = this.#numbers.get(text);
+    const numbers = this.#numbers ??= this.#create();
+    const known = numbers.get(text);
     if (known !== undefined) return { number: known, isNew: false };
     const number = this.#free.pop() ?? this.#next++;
-    this.#numbers.set(text, number);
+    numbers.set(text, number);
     return { number, isNew: true };
+  }
+
+  #create(): LRUCache<string, number> {
+    return new LRUCache({
+      max: MAX_TEXTS,
+      maxSize: MAX_CHARACTERS,
+      sizeCalculation: (_number, text) => text.length + 1,
+      dispose: (number) => this.#free.push(number),
+    });
   }
 }

@@ -1,5 +1,6 @@
 /** Plugins' logs on their way into `posthog_pluginlogentry`. */
-import { getLogger } from "@logtape/logtape";
+import { getLogger, type Logger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import { storableText } from "../../events/storable_text.ts";
 import { timeUuid } from "../../events/uuid.ts";
@@ -150,7 +151,9 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
     clearTimeout(this.#timer);
     await this.#flushing;
     await this.flush();
-    if (this.#lines > 0) this.#log.warn`${this.#lines} lines of plugins' logs are lost`;
+    if (this.#lines > 0) {
+      this.#aboutLines(this.#buffered).warn`${this.#lines} lines of plugins' logs are lost`;
+    }
   }
 
   get #isFull(): boolean {
@@ -175,12 +178,26 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
     const left = await this.#store(lines);
     this.#failure = left.error;
     if (left.error !== null) {
-      this.#log.warn`plugins' logs were not written: ${errorMessage(left.error)}`;
+      this.#aboutLines(left.lines).warn`plugins' logs were not written: ${
+        errorMessage(left.error)
+      }`;
     }
     this.#buffered = [...left.lines, ...this.#buffered];
     if (this.#isFull) return;
     this.#roomMade.resolve();
     this.#roomMade = Promise.withResolvers();
+  }
+
+  #aboutLines(lines: readonly Line[]): Logger {
+    return aboutSeveral(
+      this.#log,
+      lines.map(({ teamId, plugin, pluginId, pluginConfigId }) => ({
+        teamId,
+        pluginId,
+        configId: pluginConfigId,
+        ...(plugin === undefined ? {} : { plugin }),
+      })),
+    );
   }
 
   /**
@@ -200,8 +217,7 @@ export class PluginLogWriter implements PluginLog, PluginRecords {
         }
         return await this.#store(lines.slice(middle));
       }
-      const [line] = lines;
-      this.#log.with({ plugin_id: line?.pluginId, config: line?.pluginConfigId })
+      this.#aboutLines(lines)
         .error`a line of a plugin's log was refused and is lost: ${errorMessage(error)}`;
       this.#ended(lines);
       return { lines: [], error: null };

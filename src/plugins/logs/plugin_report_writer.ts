@@ -1,5 +1,6 @@
 /** What the fence finds out about plugins, on its way into their rows. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import { storableJsonText } from "../../events/storable_text.ts";
 import { jsonbArray } from "../../stores/postgres/binary_arrays.ts";
@@ -151,7 +152,8 @@ export class PluginReportWriter implements PluginReports {
       }
       await this.#decide();
     } catch (error) {
-      this.#log.warn`plugins' states were not written: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, [...errors.keys()].map((configId) => ({ configId })))
+        .warn`plugins' states were not written: ${errorMessage(error)}`;
       // What came meanwhile is newer and wins.
       this.#errors = new Map([...errors, ...this.#errors]);
       this.#capabilities = new Map([...capabilities, ...this.#capabilities]);

@@ -1,5 +1,6 @@
 /** Numbers that plugins count, and that are counted of their exports, until they are sent on. */
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../telemetry/about.ts";
 import { errorMessage } from "../../errors.ts";
 import type { RawEvent } from "../../events/types.ts";
 import { timeUuid } from "../../events/uuid.ts";
@@ -98,7 +99,8 @@ export class PluginMetrics implements ExportCounters {
     try {
       await this.#inbox.append(events);
     } catch (error) {
-      this.#log.warn`plugins' metrics were not sent and are counted on: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, [...counted.keys()].map((configId) => ({ configId })))
+        .warn`plugins' metrics were not sent and are counted on: ${errorMessage(error)}`;
       // A maximum or minimum that came meanwhile is newer and wins.
       for (const [configId, metrics] of counted) {
         if (!this.#counted.has(configId)) this.#counted.set(configId, metrics);

@@ -1,7 +1,8 @@
 /** From rows to plugins that can run. */
 import { hash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
-import { aboutPlugin } from "../../telemetry/about.ts";
+import { aboutPlugin, aboutSeveral } from "../../telemetry/about.ts";
+import { intArray } from "../../stores/postgres/binary_arrays.ts";
 import { errorMessage } from "../../errors.ts";
 import type { JsonObject } from "../../events/types.ts";
 import type { Queryable } from "../../stores/postgres/database.ts";
@@ -289,7 +290,8 @@ export class PluginRegistry {
     );
     const ids = rows.map(({ id }) => id).join(", ");
     if (ids !== "" && ids !== this.#teamless) {
-      this.#log.error`plugin configs without a team: ${ids}`;
+      aboutSeveral(this.#log, rows.map(({ id }) => ({ configId: id })))
+        .error`plugin configs without a team: ${ids}`;
     }
     this.#teamless = ids;
   }
@@ -399,7 +401,7 @@ export class PluginRegistry {
       `SELECT plugin_config_id AS "configId", key, content_type AS "contentType",
          file_name AS "fileName", contents
        FROM posthog_pluginattachment WHERE plugin_config_id = ANY ($1::int[])`,
-      [configs.map(({ id }) => id)],
+      [intArray(configs.map(({ id }) => id))],
     );
     for (const { configId, key, ...attachment } of rows) {
       byConfig.set(configId, { ...byConfig.get(configId), [key]: attachment });

@@ -1,5 +1,6 @@
 /** Shows in the server's own log what plugins print and what they make of events. */
 import { getLogger } from "@logtape/logtape";
+import { aboutPlugin } from "../../telemetry/about.ts";
 import { printable, printableLine } from "../../printable.ts";
 import type { LoggedLine } from "../../telemetry/observer.ts";
 import type { ConfigActivity, RecentEvent } from "../activity/plugin_activity.ts";
@@ -8,7 +9,9 @@ import { changes } from "../trial/difference.ts";
 /** One plugin config that is shown. */
 export interface ShownConfig {
   readonly configId: number;
-  readonly pluginName: string;
+  readonly teamId: number;
+  readonly pluginId: number;
+  readonly plugin: string;
 }
 
 export interface PrinterParts {
@@ -35,9 +38,10 @@ export class ChangePrinter {
     const config = this.#parts.configs().find(({ configId }) => configId === pluginConfigId);
     if (config === undefined) return;
     const text = `${label(config)} ${type}: ${printable(message)}`;
-    if (type === "ERROR") this.#log.error(text);
-    else if (type === "WARN") this.#log.warn(text);
-    else this.#log.info(text);
+    const log = aboutPlugin(this.#log, config);
+    if (type === "ERROR") log.error(text);
+    else if (type === "WARN") log.warn(text);
+    else log.info(text);
   }
 
   stop(): void {
@@ -50,13 +54,13 @@ export class ChangePrinter {
       const last = this.#parts.activity(config.configId)?.recent[0];
       if (last === undefined || last.at <= (this.#shown.get(config.configId) ?? 0)) continue;
       this.#shown.set(config.configId, last.at);
-      this.#log.info(`${label(config)} ${shownEvent(last)}`);
+      aboutPlugin(this.#log, config).info(`${label(config)} ${shownEvent(last)}`);
     }
   }
 }
 
-function label({ pluginName, configId }: ShownConfig): string {
-  return `${printableLine(pluginName)} (${configId})`;
+function label({ plugin, configId }: ShownConfig): string {
+  return `${printableLine(plugin)} (${configId})`;
 }
 
 /** What became of an event, and below it a line for each change. */

@@ -16,7 +16,6 @@ import type { OutputMessage } from "./messages/output_message.ts";
 export interface KafkaEventOutputParts {
   readonly outbox: KafkaOutbox;
   readonly deadLetters: DeadLetterSink;
-  readonly newUuid: () => string;
   /** Resolves when Kafka has them; see `SendMessages`. */
   readonly send: (messages: readonly OutputMessage[]) => Promise<readonly DeadLetter[]>;
   /** There are messages of people and groups that are committed. */
@@ -36,7 +35,7 @@ export class KafkaEventOutput implements EventOutput {
   }
 
   async write(tx: Queryable, batch: WrittenBatch): Promise<OutputEnd> {
-    const { outbox, deadLetters, newUuid, send, onOrdered } = this.#parts;
+    const { outbox, deadLetters, send, onOrdered } = this.#parts;
     const { events, people, letters, indexOf } = batch;
     const now = new Date().toISOString();
     const ordered = [...peopleMessages(people, now), ...groupMessages(events, indexOf, now)];
@@ -45,7 +44,7 @@ export class KafkaEventOutput implements EventOutput {
       async beforeCommit() {
         const refused = await send([
           ...eventMessages(events, indexOf, now),
-          ...letters.map((letter) => deadLetterMessage(letter, newUuid(), now)),
+          ...letters.map((letter) => deadLetterMessage(letter, now)),
         ]);
         if (refused.length > 0) await deadLetters.append(tx, refused);
       },

@@ -1,6 +1,7 @@
 /** A member of a consumer group that reads one topic: the one place that knows the client's library. */
 import { Buffer } from "node:buffer";
-import { Consumer, roundRobinAssigner } from "@platformatic/kafka";
+import { Consumer, findErrorBy, roundRobinAssigner } from "@platformatic/kafka";
+import { getLogger } from "@logtape/logtape";
 import { errorMessage, PaddockError } from "../../errors.ts";
 import { clientOptions, type KafkaConnection, kafkaUnavailable } from "./connection.ts";
 import { type KafkaRecord, PartitionReader } from "./partition_reader.ts";
@@ -46,6 +47,9 @@ export class GroupMember {
   #partitions: readonly number[] = [];
   #paused = false;
   #stopped = false;
+  /** Whether a broker said that it has nothing where a partition was to go on. */
+  #isOutOfRange = false;
+  readonly #log = getLogger(["paddock", "kafka"]);
   #restart: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GroupMemberOptions, events: GroupMemberEvents) {
@@ -168,6 +172,7 @@ export class GroupMember {
         // anything is done would start at the end of that moment, and pass over records.
         if (!isOver()) await this.commit(found);
       }
+      if (this.#isOutOfRange) await this.#moveIntoRange(consumer, starts, isOver);
     }
     if (isOver()) return;
     this.#partitions = partitions;
@@ -175,7 +180,7 @@ export class GroupMember {
     if (partitions.length === 0) return;
     const { connection } = this.#options;
     const reader = new PartitionReader(
-      { client: clientOptions(connection), topic, startAt },
+      { client: clientOptions(connection), topic },
       starts,
       {
         onRecord: (record) => {
@@ -189,6 +194,36 @@ export class GroupMember {
     this.#reader = reader;
     if (this.#paused) reader.pause();
     reader.start();
+  }
+
+  /**
+   * Records may be gone before they were read, or a topic may have been made anew. What is committed
+   * is put right as well, for it may now be beyond the end.
+   */
+  async #moveIntoRange(
+    consumer: Consumer,
+    starts: Map<number, bigint>,
+    isOver: () => boolean,
+  ): Promise<void> {
+    const { topic, startAt } = this.#options;
+    const begins = await this.#offsets(consumer, [...starts.keys()], "earliest");
+    const ends = await this.#offsets(consumer, [...starts.keys()], "latest");
+    const moved = new Map<number, bigint>();
+    for (const [partition, start] of starts) {
+      const [begin, end] = [begins.get(partition) ?? 0n, ends.get(partition) ?? 0n];
+      if (start >= begin && start <= end) continue;
+      moved.set(partition, startAt === "earliest" ? begin : end);
+    }
+    if (isOver()) return;
+    for (const [partition, offset] of moved) {
+      this.#log
+        .warn`${topic}/${partition} has nothing at ${
+        starts.get(partition)
+      } any more: it goes on at ${offset}`;
+      starts.set(partition, offset);
+    }
+    if (moved.size > 0) await this.commit(moved);
+    this.#isOutOfRange = false;
   }
 
   /** From here on nothing of the assignment before counts. */
@@ -233,6 +268,8 @@ export class GroupMember {
   /** Another consumer is made after a while: one that failed is not to be relied on. */
   #failed(consumer: Consumer, error: unknown): void {
     if (this.#stopped || this.#consumer !== consumer) return;
+    this.#isOutOfRange ||= error instanceof Error &&
+      findErrorBy(error, "apiId", "OFFSET_OUT_OF_RANGE") !== null;
     this.#events.onFailure(kafkaUnavailable(error));
     this.#leave();
     this.#restart = setTimeout(() => this.start(), RESTART_MS);

@@ -2,8 +2,10 @@
  * Reads partitions from where each is, one request after the other. The client has a stream for that;
  * it makes half a dozen objects for each record, and ends at a batch that it cannot read.
  */
-import { type BaseOptions, Consumer, findErrorBy } from "@platformatic/kafka";
+import { type BaseOptions, Consumer } from "@platformatic/kafka";
 import { PaddockError } from "../../errors.ts";
+import { AbortedTransactions } from "./aborted_transactions.ts";
+import { lastOffsetOfBatch } from "./batch_end.ts";
 import { unreadableReason } from "./unreadable.ts";
 
 /** One message as it lies in its partition. */
@@ -20,8 +22,6 @@ export interface KafkaRecord {
 export interface PartitionReaderOptions {
   readonly client: BaseOptions;
   readonly topic: string;
-  /** Where a partition goes on whose records at its position are gone. */
-  readonly startAt: "earliest" | "latest";
 }
 
 /** Whom a reader tells. */
@@ -38,10 +38,11 @@ const FETCH = { maxBytes: 10_485_760, maxWaitTime: 1_000 };
 const PARTITION_BYTES = 1_048_576;
 /** A broker sends one batch at least, however little is asked for. */
 const ONE_BATCH = { maxBytes: 1, maxWaitTime: 1 };
-/** What fails then fails again: it is only asked for where. */
-const SOON = { retries: 1, retryDelay: 10 };
-/** Of a batch's attributes: it marks the end of a transaction, and holds nothing. */
-const IS_CONTROL = 1 << 5;
+/**
+ * What cannot be read is not asked for often: each time costs the decompressors some memory. A lost
+ * connection costs two tries, as the broker went on with a session that the client did not.
+ */
+const SOON = { retries: 2, retryDelay: 10 };
 
 export class PartitionReader {
   readonly #options: PartitionReaderOptions;
@@ -112,11 +113,8 @@ export class PartitionReader {
         this.#hand(await this.#fetch(this.#client, topicId, node, partitions, FETCH));
       } catch (error) {
         if (this.#ended) return;
-        if (unreadableReason(error) !== null) {
-          await this.#readByBatches(topicId, node, partitions);
-        } else if (findErrorBy(error as Error, "apiId", "OFFSET_OUT_OF_RANGE") !== null) {
-          await this.#moveIntoRange(partitions);
-        } else throw error;
+        if (unreadableReason(error) === null) throw error;
+        await this.#readByBatches(topicId, node, partitions);
       }
     }
   }
@@ -149,13 +147,16 @@ export class PartitionReader {
     let bytes = 0;
     if (this.#ended) return bytes;
     for (const { partitions } of response.responses) {
-      for (const { partitionIndex: partition, records: batches } of partitions) {
+      for (
+        const { partitionIndex: partition, records: batches, abortedTransactions } of partitions
+      ) {
+        const aborted = new AbortedTransactions(abortedTransactions);
         for (const batch of batches ?? []) {
-          const { firstOffset, lastOffsetDelta, attributes, records, length } = batch;
+          const { firstOffset, lastOffsetDelta, records, length } = batch;
           bytes += length;
           const position = this.#positions.get(partition) ?? 0n;
           this.#positions.set(partition, firstOffset + BigInt(lastOffsetDelta) + 1n);
-          if ((attributes & IS_CONTROL) !== 0) continue;
+          if (aborted.passesOver(batch)) continue;
           for (const { offsetDelta, key, value } of records) {
             const offset = firstOffset + BigInt(offsetDelta);
             // A batch is sent whole, with what lies before the offset that was asked for.
@@ -181,17 +182,17 @@ export class PartitionReader {
     const client = this.#newClient(SOON);
     try {
       for (const partition of partitions) {
-        const next = () => this.#fetch(client, topicId, node, [partition], ONE_BATCH);
         for (let bytes = 0; bytes < PARTITION_BYTES && !this.#ended;) {
           try {
-            const read = this.#hand(await next());
+            const read = this.#hand(
+              await this.#fetch(client, topicId, node, [partition], ONE_BATCH),
+            );
             if (read === 0) break;
             bytes += read;
           } catch (error) {
             const reason = unreadableReason(error);
             if (reason === null) throw error;
-            await this.#passUnreadable(partition, reason, next);
-            break;
+            await this.#passUnreadable(client, node, partition, reason);
           }
         }
       }
@@ -200,52 +201,24 @@ export class PartitionReader {
     }
   }
 
-  /** The client does not say how far a batch goes: its records are asked for one after the other. */
   async #passUnreadable(
+    client: Consumer,
+    node: number,
     partition: number,
     reason: string,
-    next: () => Promise<unknown>,
   ): Promise<void> {
-    const first = this.#positions.get(partition) ?? 0n;
-    let offset = first;
-    while (!this.#ended) {
-      this.#positions.set(partition, offset + 1n);
-      try {
-        await next();
-        break;
-      } catch (error) {
-        if (unreadableReason(error) === null) throw error;
-        offset++;
-      }
-    }
-    if (this.#ended) return;
-    const unreadable = `the records from ${first} to ${offset} cannot be read: ${reason}`;
-    this.#events.onRecord({ partition, offset, key: null, value: null, unreadable });
-  }
-
-  /** Records may be gone before they were read, or a topic may have been made anew. */
-  async #moveIntoRange(partitions: readonly number[]): Promise<void> {
-    const ends = await this.#offsets(partitions, "latest");
-    const begins = await this.#offsets(partitions, "earliest");
-    for (const partition of partitions) {
-      const [begin, end] = [begins[partition] ?? 0n, ends[partition] ?? 0n];
-      const position = this.#positions.get(partition) ?? 0n;
-      if (position >= begin && position <= end) continue;
-      this.#positions.set(partition, this.#options.startAt === "earliest" ? begin : end);
-    }
-  }
-
-  async #offsets(
-    partitions: readonly number[],
-    at: "earliest" | "latest",
-  ): Promise<readonly bigint[]> {
     const { topic } = this.#options;
-    const found = await this.#client.listOffsets({
-      topics: [topic],
-      partitions: { [topic]: [...partitions] },
-      timestamp: at === "earliest" ? -2n : -1n,
-    });
-    return found.get(topic) ?? [];
+    const first = this.#positions.get(partition) ?? 0n;
+    const { brokers } = await client.metadata({ topics: [topic] });
+    const broker = brokers.get(node);
+    if (broker === undefined) throw new Error(`there is no broker ${node} any more`);
+    const place = { topic, partition, offset: first };
+    const last = await lastOffsetOfBatch(this.#options.client, broker, place);
+    if (this.#ended) return;
+    if (last === null) throw new Error(`${reason}, and nothing is there`);
+    this.#positions.set(partition, last + 1n);
+    const unreadable = `the records from ${first} to ${last} cannot be read: ${reason}`;
+    this.#events.onRecord({ partition, offset: last, key: null, value: null, unreadable });
   }
 
   /** A member of no group: requests that wait for records must not hold up heartbeats. */

@@ -13,7 +13,10 @@ export function unreadableReason(error: unknown): string | null {
     if (reason !== null) return reason;
   }
   const code = "code" in error ? String(error.code) : "";
+  // The decompressors of snappy and lz4 are in WebAssembly, and say no more than that they gave up.
+  if (error instanceof WebAssembly.RuntimeError) return "damaged snappy or lz4";
   const isDecoding = error instanceof UnsupportedCompressionError || error instanceof RangeError ||
-    code.startsWith("Z_") || error.message.startsWith("Zstd decompress error");
+    code === "OUT_OF_BOUNDS" || code.startsWith("Z_") ||
+    /^(Zstd decompress error|Invalid xerial snappy)/.test(error.message);
   return isDecoding ? errorMessage(error) : null;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { FrameType, MAX_CALLS_BYTES } from "../../../plugins_runtime/frames.ts";
-import { Chatter, checkPayload } from "../../../src/plugins/hosts/frame_limits.ts";
+import { Chatter, checkPayload, growthMs } from "../../../src/plugins/hosts/frame_limits.ts";
 
 const frame = (type: number, bytes: number) => ({ type, id: 0, payload: new Uint8Array(bytes) });
 
@@ -26,4 +26,10 @@ Deno.test("a process that says too much is not listened to for a while", () => {
   assert.equal(chatter.pauseMs(1_240), 0, "a new window");
   chatter.spent(10_000, 2_000);
   assert.equal(chatter.pauseMs(2_000), 1_000, "at most");
+});
+
+Deno.test("answers far larger than their events cost what they will take", () => {
+  assert.equal(growthMs(-1_000, 1), 0);
+  assert.equal(growthMs(100 * 16 * 1024, 100), 0, "what looking things up adds is free");
+  assert.equal(growthMs(16 * 1024 + 1024 * 1024, 1), 5);
 });

@@ -16,6 +16,7 @@ Deno.test("while the log is full a plugin waits with what it says, and is not st
   const room = Promise.withResolvers<void>();
   fenced.logRoom = room.promise;
   const numbers = Array.from({ length: 300 }, (_, index) => index + 1);
+  // Their results may be read with the lines or wait behind them.
   const held = fenced.run(numbers.slice(0, 100).map((number) => pluginEvent(number)));
   // Its lines were read: from here on nothing of this process is, until there is room.
   await eventually(() => fenced.logText().includes("line 1"));

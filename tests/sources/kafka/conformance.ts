@@ -1,13 +1,8 @@
-import { KafkaSource, type Membership } from "../../../src/sources/kafka/kafka_source.ts";
+import { KafkaSource } from "../../../src/sources/kafka/kafka_source.ts";
 import { eventMessage } from "../../../src/sources/kafka/message.ts";
-import type {
-  GroupMemberEvents,
-  GroupMemberOptions,
-} from "../../../src/stores/kafka/group_member.ts";
 import { createTestTopic, type TestTopic } from "../../services/kafka_topic.ts";
+import type { Join } from "../../stores/kafka/member_conformance.ts";
 import { testSourceConformance } from "../source_conformance.ts";
-
-type Join = (options: GroupMemberOptions, events: GroupMemberEvents) => Membership;
 
 /** Holds a source of Kafka to what every source has to do, by one client's way of being a member. */
 export function testKafkaConformance(name: string, join: Join): void {

@@ -1,6 +1,7 @@
 /** A member of a group by `kafkajs`, to hold it against the client that the server uses. */
 import { type Consumer, Kafka, logLevel } from "kafkajs";
-import { errorMessage, PaddockError } from "../../../src/errors.ts";
+import { PaddockError } from "../../../src/errors.ts";
+import { kafkaUnavailable } from "../../../src/stores/kafka/connection.ts";
 import type { Membership } from "../../../src/sources/kafka/kafka_source.ts";
 import type {
   GroupMemberEvents,
@@ -11,21 +12,24 @@ export class KafkaJsMember implements Membership {
   readonly #options: GroupMemberOptions;
   readonly #events: GroupMemberEvents;
   readonly #kafka: Kafka;
-  readonly #consumer: Consumer;
+  #consumer: Consumer;
   /** Settles when it is known where the partitions of this assignment go on. */
   #assigned: Promise<void> = Promise.resolve();
   #partitions: readonly number[] = [];
+  #stopped = false;
+  #restart: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: GroupMemberOptions, events: GroupMemberEvents) {
     this.#options = options;
     this.#events = events;
-    const { connection, groupId, sessionMs, heartbeatMs } = options;
-    this.#kafka = new Kafka({
-      clientId: connection.clientId,
-      brokers: [...connection.brokers],
-      logLevel: logLevel.NOTHING,
-    });
-    this.#consumer = this.#kafka.consumer({
+    const { clientId, brokers } = options.connection;
+    this.#kafka = new Kafka({ clientId, brokers: [...brokers], logLevel: logLevel.NOTHING });
+    this.#consumer = this.#newConsumer();
+  }
+
+  #newConsumer(): Consumer {
+    const { groupId, sessionMs, heartbeatMs } = this.#options;
+    return this.#kafka.consumer({
       groupId,
       sessionTimeout: sessionMs,
       heartbeatInterval: heartbeatMs,
@@ -83,6 +87,8 @@ export class KafkaJsMember implements Membership {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#restart);
     await this.#consumer.disconnect();
   }
 
@@ -95,11 +101,14 @@ export class KafkaJsMember implements Membership {
       await admin.connect();
       const [committed] = await admin.fetchOffsets({ groupId, topics: [topic] });
       const first = await this.#offsets(this.#options.startAt === "earliest" ? "low" : "high");
+      const fresh = new Map<number, bigint>();
       for (const partition of partitions) {
         const found = committed?.partitions.find((each) => each.partition === partition);
         const offset = BigInt(found?.offset ?? "-1");
-        starts.set(partition, offset < 0n ? first.get(partition) ?? 0n : offset);
+        if (offset < 0n) fresh.set(partition, first.get(partition) ?? 0n);
+        starts.set(partition, fresh.get(partition) ?? offset);
       }
+      if (fresh.size > 0) await this.commit(fresh);
       this.#events.onAssigned(starts);
     } catch (error) {
       this.#failed(error);
@@ -119,9 +128,20 @@ export class KafkaJsMember implements Membership {
     }
   }
 
+  /** Another consumer is made after a while, as the server's own member does. */
   #failed(error: unknown): void {
+    if (this.#stopped) return;
+    const { topic } = this.#options;
     this.#events.onFailure(
-      new PaddockError("PDK_KAFKA_UNAVAILABLE", `kafkajs: ${errorMessage(error)}`),
+      error instanceof Error && "type" in error && error.type === "UNKNOWN_TOPIC_OR_PARTITION"
+        ? new PaddockError("PDK_KAFKA_TOPIC", `Kafka has no topic '${topic}'`)
+        : kafkaUnavailable(error),
     );
+    this.#consumer.disconnect().catch(() => {});
+    clearTimeout(this.#restart);
+    this.#restart = setTimeout(() => {
+      this.#consumer = this.#newConsumer();
+      this.start();
+    }, 1_000);
   }
 }

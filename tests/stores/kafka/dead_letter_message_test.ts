@@ -37,17 +37,18 @@ const letter: DeadLetter = {
 const told = (over: Partial<DeadLetter> = {}) =>
   JSON.parse(
     new TextDecoder().decode(
-      deadLetterMessage({ ...letter, ...over }, "id", "2022-01-01T00:00:00.999Z").value,
+      deadLetterMessage({ ...letter, ...over }, "2022-01-01T00:00:00.999Z").value,
     ),
   );
 
 Deno.test("events get sent to dead letter queue on error, with all that is known of them", () => {
-  assert.deepEqual(told(), {
+  const { id, ...members } = told();
+  assert.match(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  assert.deepEqual(members, {
     event: "e",
     distinct_id: "d",
     properties: '{"a":1}',
     $set: { b: 2 },
-    id: "id",
     event_uuid: UUID,
     team_id: 2,
     ip: "1.2.3.4",
@@ -58,6 +59,14 @@ Deno.test("events get sent to dead letter queue on error, with all that is known
     error_location: "plugin_server_ingest_event",
     error: "ingestEvent failed. Error: x",
   });
+});
+
+Deno.test("a letter has the same id when its batch is done again, and another has another", () => {
+  const { id } = told();
+  assert.equal(told({ attempts: 2 }).id, id);
+  for (const other of [{ source: "http" }, { reason: "y" }, { eventUuid: null }, { payload: "" }]) {
+    assert.notEqual(told(other).id, id);
+  }
 });
 
 Deno.test("what is no event is a dead letter of the same columns", () => {

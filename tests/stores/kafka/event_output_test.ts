@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { KnownDefinitions } from "../../../src/events/definitions.ts";
 import type { PreparedEvent } from "../../../src/events/prepared_event.ts";
 import { PaddockError } from "../../../src/errors.ts";
-import { timeUuid } from "../../../src/events/uuid.ts";
 import { decodeEvent as decodeRaw } from "../../../src/pipeline/decode.ts";
 import { prepareEvent } from "../../../src/pipeline/prepare.ts";
 import { KafkaEventOutput } from "../../../src/stores/kafka/event_output.ts";
@@ -42,7 +41,6 @@ function storeOf(database: Database, send: SendMessages) {
   const output = new KafkaEventOutput({
     outbox,
     deadLetters,
-    newUuid: timeUuid,
     send,
     onOrdered: () => {},
   });

@@ -1,186 +1,50 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import type { PaddockError } from "../../../src/errors.ts";
+import { Admin } from "@platformatic/kafka";
 import type { KafkaConnection } from "../../../src/stores/kafka/connection.ts";
-import { GroupMember, type GroupMemberOptions } from "../../../src/stores/kafka/group_member.ts";
-import type { KafkaRecord } from "../../../src/stores/kafka/partition_reader.ts";
+import { GroupMember } from "../../../src/stores/kafka/group_member.ts";
 import { makeCertificates } from "../../services/certificates.ts";
 import { eventually } from "../../services/eventually.ts";
 import { freePort } from "../../services/free_port.ts";
 import { startKafka } from "../../services/kafka.ts";
-import { createTestTopic, plainConnection, type TestTopic } from "../../services/kafka_topic.ts";
+import { createTestTopic, plainConnection } from "../../services/kafka_topic.ts";
 import { demandService } from "../../services/on_demand.ts";
+import { type Join, memberOf, testMemberConformance } from "./member_conformance.ts";
 
-/** A member, and what it told. */
-function memberOf(test: TestTopic, over: Partial<GroupMemberOptions> = {}) {
-  const told = {
-    values: [] as string[],
-    records: [] as KafkaRecord[],
-    starts: [] as ReadonlyMap<number, bigint>[],
-    failures: [] as PaddockError[],
-    onRevoke: () => Promise.resolve(),
-  };
-  const { connection, topic, groupId } = test;
-  const member = new GroupMember({
-    connection,
-    topic,
-    groupId,
-    startAt: "earliest",
-    sessionMs: 6_000,
-    heartbeatMs: 200,
-    ...over,
-  }, {
-    onRecord: (record) => {
-      told.records.push(record);
-      told.values.push(record.value === null ? "(none)" : Buffer.from(record.value).toString());
-    },
-    onRevoke: () => told.onRevoke(),
-    onAssigned: (starts) => told.starts.push(starts),
-    onFailure: (error) => told.failures.push(error),
-  });
-  return { member, told };
-}
+const join: Join = (options, events) => new GroupMember(options, events);
 
-const partitionsOf = (starts: readonly ReadonlyMap<number, bigint>[]) =>
-  [...(starts.at(-1)?.keys() ?? [])].sort();
+testMemberConformance("kafka", join);
 
-Deno.test("batches in every codec that producers use are read", async () => {
+Deno.test("a group whose position is gone goes on where there is something", async () => {
   await using test = await createTestTopic();
-  for (const compression of ["none", "gzip", "snappy", "lz4", "zstd"] as const) {
-    const values = Array.from(
-      { length: 50 },
-      (_, number) => `${compression} 🦔 ${number}`.repeat(20),
-    );
-    await test.produce(values.map((value) => ({ value, compression })));
-  }
-  await test.produce([{ value: null }]);
-  const { member, told } = memberOf(test);
-  await member.start();
-  await eventually(() => told.values.length === 251);
-  await member.stop();
-  assert.equal(told.values[60], "gzip 🦔 10".repeat(20));
-  assert.equal(told.values[249], "zstd 🦔 49".repeat(20));
-  assert.equal(told.values[250], "(none)");
-  assert.deepEqual(told.records.map(({ offset }) => Number(offset)), [...told.records.keys()]);
-});
-
-Deno.test("a member goes on where its group has committed, and a new group where it is told to", async () => {
-  await using test = await createTestTopic();
-  await test.produce(["a", "b", "c"].map((value) => ({ value })));
-  const first = memberOf(test);
+  await test.produce(["a", "b", "c", "d", "e"].map((value) => ({ value })));
+  const first = memberOf(join, test);
   await first.member.start();
-  await eventually(() => first.told.values.length === 3);
+  await eventually(() => first.told.values.length === 5);
   await first.member.commit(new Map([[0, 2n]]));
   await first.member.stop();
-  assert.deepEqual(await test.committed(), [2]);
-  const second = memberOf(test);
+  const admin = new Admin({
+    clientId: "tests",
+    bootstrapBrokers: [...test.connection.brokers],
+  });
+  await admin.deleteRecords({
+    topics: [{ name: test.topic, partitions: [{ partition: 0, offset: 4n }] }],
+  });
+  await admin.close();
+  const second = memberOf(join, test);
   await second.member.start();
   await eventually(() => second.told.values.length === 1);
+  assert.deepEqual(second.told.values, ["e"]);
+  assert.deepEqual(await test.committed(), [4]);
+  // As where a topic was made anew, with less in it than there was.
+  await second.member.commit(new Map([[0, 100n]]));
   await second.member.stop();
-  assert.deepEqual(second.told.values, ["c"]);
-
-  const late = memberOf(test, { groupId: `${test.groupId}-late`, startAt: "latest" });
-  await late.member.start();
-  await eventually(() => late.told.starts.length > 0);
-  await test.produce([{ value: "d" }]);
-  await eventually(() => late.told.values.length === 1);
-  await late.member.stop();
-  assert.deepEqual(late.told.values, ["d"]);
-});
-
-Deno.test("where a new group begins is committed before anything is read", async () => {
-  await using test = await createTestTopic(2);
-  await test.produce([{ value: "before", partition: 0 }]);
-  const { member, told } = memberOf(test, { startAt: "latest" });
-  await member.start();
-  await eventually(() => told.starts.length > 0);
-  assert.deepEqual(await test.committed(), [1, 0]);
-  await member.stop();
-});
-
-Deno.test("a member that joins is waited for until what was taken is done, and gets its share", async () => {
-  await using test = await createTestTopic(4);
-  const [one, other] = [memberOf(test), memberOf(test)];
-  await one.member.start();
-  await eventually(() => one.told.starts.length === 1);
-  assert.deepEqual(partitionsOf(one.told.starts), [0, 1, 2, 3]);
-  await test.produce([{ value: "x", partition: 2 }]);
-  await eventually(() => one.told.values.length === 1);
-  const done = Promise.withResolvers<void>();
-  let committed = false;
-  one.told.onRevoke = async () => {
-    await done.promise;
-    await one.member.commit(new Map([[2, 1n]]));
-    committed = true;
-  };
-  const joining = other.member.start();
-  await new Promise((resolve) => setTimeout(resolve, 1_000));
-  assert.equal(other.told.starts.length, 0);
-  done.resolve();
-  await joining;
-  await eventually(() => one.told.starts.length === 2 && other.told.starts.length > 0);
-  assert.ok(committed);
-  assert.deepEqual(
-    [...partitionsOf(one.told.starts), ...partitionsOf(other.told.starts)].sort(),
-    [0, 1, 2, 3],
-  );
-  assert.deepEqual((await test.committed())[2], 1);
-  await one.member.stop();
-  await eventually(() => partitionsOf(other.told.starts).length === 4);
-  await other.member.stop();
-  assert.deepEqual(other.told.values, []);
-});
-
-Deno.test("a paused member brings nothing, and does not lose its partitions", async () => {
-  await using test = await createTestTopic();
-  const { member, told } = memberOf(test, { sessionMs: 2_000 });
-  await member.start();
-  await eventually(() => told.starts.length === 1);
-  member.pause();
-  // What was asked for before the pause may still come.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
-  await test.produce([{ value: "later" }]);
-  await new Promise((resolve) => setTimeout(resolve, 2_500));
-  const before = told.values.length;
-  member.resume();
-  await eventually(() => told.values.length === 1);
-  await member.stop();
-  assert.equal(before, 0);
-  assert.equal(told.starts.length, 1);
-});
-
-Deno.test("brokers that are away, and a topic that is not there, are said and tried again", async () => {
-  const directory = await Deno.makeTempDir();
-  const port = freePort();
-  await demandService("kafka");
-  const connection = plainConnection(`127.0.0.1:${port}`);
-  const away = memberOf({ connection, topic: "t", groupId: "g" } as TestTopic);
-  await away.member.start();
-  assert.equal(away.told.failures[0]?.code, "PDK_KAFKA_UNAVAILABLE");
-  assert.match(away.told.failures[0]?.message ?? "", /KAFKA_HOSTS/);
-  let broker = await startKafka({ directory, port });
-  try {
-    await eventually(() => away.told.failures.some(({ code }) => code === "PDK_KAFKA_TOPIC"));
-    assert.match(away.told.failures.at(-1)?.message ?? "", /'t'/);
-    await away.member.stop();
-
-    await using test = await createTestTopic(1, broker.url);
-    const { member, told } = memberOf(test);
-    await member.start();
-    await test.produce([{ value: "one" }]);
-    await eventually(() => told.values.length === 1);
-    await broker.kill();
-    await eventually(() => told.failures.length > 0);
-    broker = await startKafka({ directory, port });
-    await eventually(() => told.starts.length > 1, 40_000);
-    await test.produce([{ value: "two" }]);
-    await eventually(() => told.values.includes("two"));
-    await member.commit(new Map([[0, 2n]]));
-    await member.stop();
-  } finally {
-    await broker.kill();
-    await Deno.remove(directory, { recursive: true });
-  }
+  const third = memberOf(join, test);
+  await third.member.start();
+  await eventually(() => third.told.values.length === 1);
+  await third.member.stop();
+  assert.deepEqual(third.told.values, ["e"]);
+  assert.deepEqual(third.told.starts.at(-1), new Map([[0, 4n]]));
+  assert.deepEqual(await test.committed(), [4]);
 });
 
 Deno.test("TLS with a client's certificate, and SASL in each of its ways", async () => {
@@ -212,7 +76,7 @@ Deno.test("TLS with a client's certificate, and SASL in each of its ways", async
     await using test = await createTestTopic(1, broker.url);
     await test.produce([{ value: "x" }]);
     const reads = async (connection: KafkaConnection, groupId: string) => {
-      const { member, told } = memberOf(test, { connection, groupId });
+      const { member, told } = memberOf(join, test, { connection, groupId });
       await member.start();
       await eventually(() => told.values.length === 1 || told.failures.length > 0);
       await member.stop();

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import type { DeadLetter } from "../../../events/dead_letter.ts";
 import { isObject } from "../../../events/person_properties.ts";
 import type { JsonObject } from "../../../events/types.ts";
+import { uuidFromText } from "../../../events/uuid.ts";
 import { decodeEvent } from "./event_messages.ts";
 import { jsonMessage, type OutputMessage, secondsForm, TOPICS } from "./output_message.ts";
 
@@ -14,8 +15,10 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** Members of the event that the row has in another form. */
 const REPLACED = ["now", "sent_at", "timestamp"];
 
-/** @param id of the dead letter: a uuid */
-export function deadLetterMessage(letter: DeadLetter, id: string, now: string): OutputMessage {
+/** The same letter has the same id when its batch is done again, so that ClickHouse keeps one. */
+export function deadLetterMessage(letter: DeadLetter, now: string): OutputMessage {
+  const { source, step, eventUuid, reason, payload } = letter;
+  const id = uuidFromText(JSON.stringify([source, step, eventUuid, reason, payload]));
   const raw = rawEventOf(letter);
   const data = isObject(raw.data) ? raw.data : {};
   const own = JSON.stringify(data).length <= MAX_TEXT ? data : {};

@@ -1,4 +1,5 @@
 import { getLogger } from "@logtape/logtape";
+import { aboutSeveral } from "../../../telemetry/about.ts";
 import { errorMessage } from "../../../errors.ts";
 import type { KnownDefinitions, NewProperty } from "../../../events/definitions.ts";
 import type { PreparedEvent } from "../../../events/prepared_event.ts";
@@ -48,7 +49,8 @@ export class DefinitionRows {
     } catch (error) {
       if (isTransient(error)) throw error;
       await tx.query("ROLLBACK TO SAVEPOINT definitions");
-      this.#log.warn`event or property definitions were refused: ${errorMessage(error)}`;
+      aboutSeveral(this.#log, events)
+        .warn`event or property definitions were refused: ${errorMessage(error)}`;
     }
   }
 

@@ -1,5 +1,6 @@
 /** How far each plugin config has been told of stored events, and which server tells it. */
 import type { Database, Queryable } from "../database.ts";
+import { intArray } from "../binary_arrays.ts";
 import claimCursors from "./claim_cursors.sql" with { type: "text" };
 
 /** `hooks`: onEvent and onSnapshot. `export`: exportEvents, which waits in buffers. */
@@ -48,7 +49,7 @@ export class DeliveryCursors {
       const rows = await tx.query<{ teamId: number }>(
         `SELECT DISTINCT team_id AS "teamId" FROM paddock.delivery_cursor
          WHERE plugin_config_id <> ALL ($1::int[])`,
-        [inForce],
+        [intArray(inForce)],
       );
       return new Set(rows.map(({ teamId }) => teamId));
     });
@@ -88,11 +89,22 @@ export class DeliveryCursors {
     );
   }
 
+  /** Ids of configs with cursors that no living server holds. */
+  async free(): Promise<number[]> {
+    const rows = await this.#database.query<{ configId: number }>({
+      name: "delivery_free",
+      text: `SELECT DISTINCT plugin_config_id AS "configId" FROM paddock.delivery_cursor
+        WHERE owner IS NULL OR owner NOT IN (
+          SELECT id FROM paddock.server WHERE expires_at > now())`,
+    });
+    return rows.map(({ configId }) => configId);
+  }
+
   /** Takes what no living server holds, up to this server's share. */
   async claim(configIds: readonly number[]): Promise<DeliveryCursor[]> {
     const rows = await this.#database.query<CursorOwner & { position: string }>(
       { name: "delivery_claim", text: claimCursors },
-      [this.#serverId, configIds],
+      [this.#serverId, intArray(configIds)],
     );
     return rows.map(({ position, ...owner }) => ({ ...owner, position: BigInt(position) }));
   }

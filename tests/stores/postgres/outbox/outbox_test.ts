@@ -157,7 +157,9 @@ Deno.test("a cursor is one server's; a server that lost it cannot move it", asyn
   const [first, second] = servers as [typeof servers[0], typeof servers[0]];
   await first.cursors.ensure([{ ...owner, teamId }], [configId]);
   await second.cursors.ensure([{ ...owner, teamId }], [configId]);
+  assert.deepEqual(await second.cursors.free(), [configId]);
   assert.equal((await first.cursors.claim([configId])).length, 1);
+  assert.deepEqual(await second.cursors.free(), []);
   assert.deepEqual(await second.cursors.claim([configId]), []);
   await first.cursors.advance([{ ...owner, position: 7n }]);
   // The first is silent for too long.
@@ -167,6 +169,7 @@ Deno.test("a cursor is one server's; a server that lost it cannot move it", asyn
       first.presence.id,
     ],
   );
+  assert.deepEqual(await second.cursors.free(), [configId]);
   const [taken] = await second.cursors.claim([configId]);
   assert.equal(taken?.position, 7n);
   assert.deepEqual(
