@@ -1,7 +1,8 @@
 /** The way of one plugin's processes to the hosts that were granted to it. */
-import type { Egress, EgressPass } from "../egress/egress_gateway.ts";
+import type { Egress, EgressPass, EgressRefusal } from "../egress/egress_gateway.ts";
 import type { PluginSpec } from "../types.ts";
 import type { EgressLimits } from "./host_parts.ts";
+import type { RefusedHost } from "./host_reports.ts";
 
 export class HostEgress {
   readonly #egress: Egress;
@@ -47,4 +48,23 @@ export class HostEgress {
     this.#isClosed = true;
     for (const pass of [...this.#passes]) this.end(pass);
   }
+}
+
+/** What a plugin was refused in its own process, as the gateway would say it. */
+export function refusalOf(
+  pluginId: number,
+  { host, port, isOverLimit }: RefusedHost,
+): EgressRefusal {
+  const target = { pluginId, host, port };
+  return isOverLimit
+    ? {
+      ...target,
+      reason: "too many requests at a time",
+      remedy: { setting: "PLUGIN_REQUESTS_IN_FLIGHT" },
+    }
+    : {
+      ...target,
+      reason: "it was not granted",
+      remedy: { grant: port > 0 ? `${host}:${port}` : host },
+    };
 }

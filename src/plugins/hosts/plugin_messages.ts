@@ -1,6 +1,7 @@
 /** What an operator and an author read about one plugin: its log and the error of its configs. */
 import type { EventResult, LogLine, PluginError } from "../../../plugins_runtime/frames.ts";
 import { claimedError } from "../../../plugins_runtime/hook_frames.ts";
+import type { EgressRefusal } from "../egress/egress_gateway.ts";
 import type {
   PluginConfig,
   PluginLog,
@@ -48,6 +49,14 @@ export class PluginMessages {
   systemFor(configId: number, type: PluginLogEntry["type"], message: string): void {
     const config = this.#configs.get(configId);
     if (config !== undefined) this.#write(config, "SYSTEM", type, message);
+  }
+
+  /** What the plugin was refused to reach, and how that would change. */
+  refused(host: string, { reason, remedy }: Pick<EgressRefusal, "reason" | "remedy">): void {
+    const allowing = "grant" in remedy
+      ? `To allow it: paddock plugins grant ${this.#spec.id} ${remedy.grant}`
+      : `The bound is ${remedy.setting}`;
+    this.system("WARN", `Plugin was refused to reach ${host}: ${reason}. ${allowing}`);
   }
 
   /** Lines of the plugin's own. What they claim came out of the fence, so all of it is checked. */

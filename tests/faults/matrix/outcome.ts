@@ -16,7 +16,7 @@ export interface SourceOutcome {
   readonly duplicated: number;
 }
 
-/** Long enough for every lease and timeout; if all is well nobody waits for it. */
+/** Without another event stored: long enough for every lease and timeout, and nobody waits for it if all is well. */
 const PATIENCE_MS = 120_000;
 /** Queues are empty again within this. */
 const AT_REST_MS = 30_000;
@@ -63,7 +63,8 @@ export async function untilStored(
   accepted: Accepted,
 ): Promise<Record<SourceName, number>> {
   const at: Partial<Record<SourceName, number>> = {};
-  const end = performance.now() + PATIENCE_MS;
+  let end = performance.now() + PATIENCE_MS;
+  const left: Partial<Record<SourceName, number>> = {};
   while (at.http === undefined || at.celery === undefined) {
     for (const source of SOURCES) {
       if (at[source] !== undefined) continue;
@@ -73,6 +74,8 @@ export async function untilStored(
         throw error;
       });
       const missing = [...accepted[source]].filter((number) => !stored.has(number));
+      if (missing.length < (left[source] ?? Infinity)) end = performance.now() + PATIENCE_MS;
+      left[source] = missing.length;
       if (missing.length === 0) at[source] = performance.now();
       else if (performance.now() > end) {
         const letters = await arena.database.query<{ reason: string }>(
