@@ -4,11 +4,11 @@
  *
  *   deno task bench:start [--rounds=30]
  */
-import { parseArgs } from "node:util";
 import { hostCommand } from "../src/plugins/hosts/host_command.ts";
 import { eventText, startHost } from "./fence/parts.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({ options: { rounds: { type: "string", default: "30" } } });
+const values = optionsOf(import.meta.url, { rounds: { type: "string", default: "30" } });
 const ROUNDS = Number(values.rounds);
 
 /** A runtime that does nothing but say that it runs. */

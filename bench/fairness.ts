@@ -11,7 +11,6 @@
  * rounds is shown. Then: so many events wait in Redis, in Postgres, and parked for a slow plugin, and
  * the server's memory is watched. 0 leaves that out.
  */
-import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import type { RawEvent } from "../src/events/types.ts";
@@ -25,6 +24,7 @@ import { startPostgres } from "../tests/services/postgres.ts";
 import { startRedis } from "../tests/services/redis.ts";
 import { type ServerProcess, startServerProcess } from "../tests/services/server_process.ts";
 import { memoryMb } from "./load/process_usage.ts";
+import { optionsOf } from "./options.ts";
 
 const QUEUE = "posthog-plugins";
 const TICK_MS = 50;
@@ -41,12 +41,10 @@ const PLUGINS: Readonly<Record<string, string>> = {
   "a plugin that hangs": "await new Promise(() => {}); return event;",
 };
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "8" },
-    waiting: { type: "string", default: "1000000" },
-  },
+const values = optionsOf(import.meta.url, {
+  rounds: { type: "string", default: "5" },
+  seconds: { type: "string", default: "8" },
+  waiting: { type: "string", default: "1000000" },
 });
 const directory = await Deno.makeTempDir({ prefix: "paddock-bench-" });
 await Deno.chmod(directory, 0o755);

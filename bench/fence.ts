@@ -6,10 +6,10 @@
  *
  *   deno task bench:fence [--seconds=4]
  */
-import { parseArgs } from "node:util";
 import { ECHO_OBJECTS, ECHO_TEXTS, eventText, startEcho, startHost } from "./fence/parts.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({ options: { seconds: { type: "string", default: "4" } } });
+const values = optionsOf(import.meta.url, { seconds: { type: "string", default: "4" } });
 const SECONDS = Number(values.seconds);
 
 const host = startHost();

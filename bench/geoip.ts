@@ -4,13 +4,13 @@
  *
  *   deno task bench:geoip [--lookups=200000]
  */
-import { parseArgs } from "node:util";
 import { GeoIpCalls } from "../src/plugins/api/geoip_calls.ts";
 import { GeoIpDatabase } from "../src/mmdb/geoip_database.ts";
 import { writeMmdb } from "../tests/mmdb/mmdb_writer.ts";
 import { fence, pluginEvent, propertiesOf } from "../tests/plugins/fence.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({ options: { lookups: { type: "string", default: "200000" } } });
+const values = optionsOf(import.meta.url, { lookups: { type: "string", default: "200000" } });
 const lookups = Number(values.lookups);
 const BATCH = 100;
 

@@ -4,7 +4,6 @@
  *
  *   deno task bench:hooks [--events=20000] [--jobs=20000]
  */
-import { parseArgs } from "node:util";
 import { PostgresOutbox } from "../src/stores/postgres/outbox/outbox.ts";
 import { Database } from "../src/stores/postgres/database.ts";
 import { installServices } from "../tests/services/install.ts";
@@ -16,12 +15,11 @@ import {
   startPluginServer,
 } from "../tests/services/plugin_server.ts";
 import { startPostgres } from "../tests/services/postgres.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({
-  options: {
-    events: { type: "string", default: "20000" },
-    jobs: { type: "string", default: "20000" },
-  },
+const values = optionsOf(import.meta.url, {
+  events: { type: "string", default: "20000" },
+  jobs: { type: "string", default: "20000" },
 });
 const eventCount = Number(values.events);
 const jobCount = Number(values.jobs);

@@ -2,8 +2,11 @@
  * The Kafka bench: Kafka in, three plugins, Kafka out by the real server, against a loop that does
  * nothing but consume and produce, with the same client in the same run; then the delay of events at
  * half of that load.
+ *
+ *   deno task bench:kafka [--events=30000] [--warm=10000] [--plugins=3] [--servers=1] [--seconds=10]
+ *
+ * The first `warm` events of each server are not measured; for `seconds` single events are timed.
  */
-import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { Admin, Consumer, Producer } from "@platformatic/kafka";
 import { decodeEvent } from "../src/stores/kafka/messages/event_messages.ts";
@@ -19,15 +22,14 @@ import { startPostgres } from "../tests/services/postgres.ts";
 import { pageviewProperties } from "./load/events.ts";
 import { installBenchPlugins } from "./load/plugins.ts";
 import { cpuSeconds } from "./load/process_usage.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({
-  options: {
-    events: { type: "string", default: "30000" },
-    warm: { type: "string", default: "10000" },
-    plugins: { type: "string", default: "3" },
-    servers: { type: "string", default: "1" },
-    seconds: { type: "string", default: "10" },
-  },
+const values = optionsOf(import.meta.url, {
+  events: { type: "string", default: "30000" },
+  warm: { type: "string", default: "10000" },
+  plugins: { type: "string", default: "3" },
+  servers: { type: "string", default: "1" },
+  seconds: { type: "string", default: "10" },
 });
 const [events, warmUp, servers] = [values.events, values.warm, values.servers].map(Number) as [
   number,

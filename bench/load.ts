@@ -18,7 +18,6 @@
  * groups of `statsd`, `sentry`, `internal`, `scrapes` and `traces` (`statsd+scrapes,traces` are two).
  * 0 leaves each out. `chart` is where a picture of the ratios is written.
  */
-import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
 import { migrate } from "../src/stores/migrations/migrate.ts";
 import { Database } from "../src/stores/postgres/database.ts";
@@ -39,6 +38,7 @@ import {
   measureServer,
   type ServerRun,
 } from "./load/server_run.ts";
+import { optionsOf } from "./options.ts";
 
 const QUEUE = "posthog-plugins";
 const ROLE = "counted";
@@ -52,18 +52,16 @@ const GOALS: Readonly<Record<string, Readonly<Record<number, number>>>> = {
   identify: { 0: 0.12 },
 };
 
-const { values } = parseArgs({
-  options: {
-    events: { type: "string", default: "100000" },
-    warm: { type: "string", default: "30000" },
-    plugins: { type: "string", default: "0,1,3" },
-    mixes: { type: "string", default: "known,new,identify,teams" },
-    idle: { type: "string", default: "100" },
-    growth: { type: "string", default: "10" },
-    observed: { type: "string", default: "0" },
-    observers: { type: "string", default: "all" },
-    chart: { type: "string" },
-  },
+const values = optionsOf(import.meta.url, {
+  events: { type: "string", default: "100000" },
+  warm: { type: "string", default: "30000" },
+  plugins: { type: "string", default: "0,1,3" },
+  mixes: { type: "string", default: "known,new,identify,teams" },
+  idle: { type: "string", default: "100" },
+  growth: { type: "string", default: "10" },
+  observed: { type: "string", default: "0" },
+  observers: { type: "string", default: "all" },
+  chart: { type: "string" },
 });
 const events = Number(values.events);
 const warmUp = Number(values.warm);

@@ -10,7 +10,6 @@
  * `--unknown` leaves that out, so that each is run to learn what it exports. Exit code 1 where a goal
  * is missed.
  */
-import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { celeryEventItem } from "../src/sources/celery/producer.ts";
@@ -23,6 +22,7 @@ import { startRedis } from "../tests/services/redis.ts";
 import { childrenOf, startServerProcess } from "../tests/services/server_process.ts";
 import { cpuSeconds, memoryMb } from "./load/process_usage.ts";
 import { rawEvent } from "../tests/services/raw_event.ts";
+import { optionsOf } from "./options.ts";
 
 const QUEUE = "posthog-plugins";
 const GOAL_START_S = 5;
@@ -30,13 +30,11 @@ const GOAL_MEMORY_MB = 600;
 const PATIENCE_MS = 120_000;
 const FIRST_RUN_MS = 600_000;
 
-const { values } = parseArgs({
-  options: {
-    plugins: { type: "string", default: "200" },
-    teams: { type: "string", default: "1000" },
-    active: { type: "string", default: "20" },
-    unknown: { type: "boolean", default: false },
-  },
+const values = optionsOf(import.meta.url, {
+  plugins: { type: "string", default: "200" },
+  teams: { type: "string", default: "1000" },
+  active: { type: "string", default: "20" },
+  unknown: { type: "boolean", default: false },
 });
 const PLUGINS = Number(values.plugins);
 const TEAMS = Number(values.teams);

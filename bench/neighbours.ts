@@ -6,14 +6,12 @@
  *
  *   deno task bench:neighbours [--seconds=3] [--only=loop]
  */
-import { parseArgs } from "node:util";
 import { fence, pluginEvent, TEAM, type TestFence } from "../tests/plugins/fence.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({
-  options: {
-    seconds: { type: "string", default: "3" },
-    only: { type: "string", default: "" },
-  },
+const values = optionsOf(import.meta.url, {
+  seconds: { type: "string", default: "3" },
+  only: { type: "string", default: "" },
 });
 const SECONDS = Number(values.seconds);
 

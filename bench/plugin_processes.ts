@@ -4,15 +4,13 @@
  *
  *   deno task bench:processes [--plugins=20] [--seconds=5]
  */
-import { parseArgs } from "node:util";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fence, pluginEvent, type TestFence } from "../tests/plugins/fence.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({
-  options: {
-    plugins: { type: "string", default: "20" },
-    seconds: { type: "string", default: "5" },
-  },
+const values = optionsOf(import.meta.url, {
+  plugins: { type: "string", default: "20" },
+  seconds: { type: "string", default: "5" },
 });
 const PLUGINS = Number(values.plugins);
 const SECONDS = Number(values.seconds);

@@ -4,7 +4,6 @@
  *
  *   deno task bench:stores [--calls=20000]
  */
-import { parseArgs } from "node:util";
 import { StoredPluginApi } from "../src/plugins/api/plugin_api.ts";
 import { Database } from "../src/stores/postgres/database.ts";
 import { PostgresPluginCache } from "../src/stores/postgres/plugin_cache.ts";
@@ -15,8 +14,9 @@ import { prepareDatabase } from "../tests/services/pipeline.ts";
 import { installedSpecs, startPluginServer } from "../tests/services/plugin_server.ts";
 import { startPostgres } from "../tests/services/postgres.ts";
 import { startRedis } from "../tests/services/redis.ts";
+import { optionsOf } from "./options.ts";
 
-const { values } = parseArgs({ options: { calls: { type: "string", default: "20000" } } });
+const values = optionsOf(import.meta.url, { calls: { type: "string", default: "20000" } });
 const callCount = Number(values.calls);
 
 /** Says how long the calls took it, in bursts of so many. */

@@ -2,7 +2,6 @@
  * The fault suite at full size: every fault several times, long ones for half a minute, and the table
  * of docs/guarantees.md. `deno task test:faults [--rounds=5] [--hold=30] [--seed=1] [--only=Redis]`
  */
-import { parseArgs } from "node:util";
 import { installServices } from "../services/install.ts";
 import { seededRandom } from "../services/random.ts";
 import { startDatabases } from "./matrix/arena.ts";
@@ -11,14 +10,13 @@ import { type Fault, FAULTS } from "./matrix/faults.ts";
 import { type Outcome, runFaults } from "./matrix/run_fault.ts";
 import { SOURCES } from "./matrix/load.ts";
 import { TABLE_HEAD, tableLines } from "./matrix/table.ts";
+import { optionsOf } from "../../bench/options.ts";
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: "string", default: "5" },
-    hold: { type: "string", default: "30" },
-    seed: { type: "string", default: String(Date.now() % 100_000) },
-    only: { type: "string", default: "" },
-  },
+const values = optionsOf(import.meta.url, {
+  rounds: { type: "string", default: "5" },
+  hold: { type: "string", default: "30" },
+  seed: { type: "string", default: String(Date.now() % 100_000) },
+  only: { type: "string", default: "" },
 });
 const times = { holdMs: Number(values.hold) * 1_000 };
 const directory = await Deno.makeTempDir({ prefix: "paddock-faults-" });

@@ -4,7 +4,6 @@
  * they were. `deno task soak [--minutes=60] [--every=10] [--seed=1]`; exit code 1 where they do not.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { installServices } from "../../services/install.ts";
 import { seededRandom } from "../../services/random.ts";
 import { type Arena, createArena, startDatabases } from "../matrix/arena.ts";
@@ -14,13 +13,12 @@ import { checkPeople, checkRest, outcomes, untilStored } from "../matrix/outcome
 import { type Flatness, flatness, type Third } from "./flatness.ts";
 import { PROBE_DISTINCT_ID } from "./probe.ts";
 import { type Sampling, startSampling } from "./samples.ts";
+import { optionsOf } from "../../../bench/options.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "60" },
-    every: { type: "string", default: "10" },
-    seed: { type: "string", default: String(Date.now() % 100_000) },
-  },
+const values = optionsOf(import.meta.url, {
+  minutes: { type: "string", default: "60" },
+  every: { type: "string", default: "10" },
+  seed: { type: "string", default: String(Date.now() % 100_000) },
 });
 const MINUTES = Number(values.minutes);
 const EVERY_MS = Number(values.every) * 1_000;
