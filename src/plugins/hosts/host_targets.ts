@@ -80,19 +80,18 @@ export function wantedCursors(
   specs: readonly PluginSpec[],
   targets: HostTargets,
 ): { configId: number; teamId: number; kind: DeliveryKind }[] {
-  return specs.flatMap((spec) =>
-    spec.configs.flatMap((config) => {
+  return specs.flatMap((spec) => {
+    const known = hooksOf(spec.exports ?? null);
+    return spec.configs.flatMap((config) => {
       const { id: configId, teamId } = config;
       const target = targets.get(configId);
-      const hooks = target?.version === versionOf(spec, config)
-        ? target.hooks
-        : hooksOf(spec.exports ?? null);
+      const hooks = target?.version === versionOf(spec, config) ? target.hooks : known;
       const kinds: DeliveryKind[] = [];
       if (hooks === null || hooks.onEvent || hooks.onSnapshot) kinds.push("hooks");
       if (hooks === null || hooks.exportEvents) kinds.push("export");
       return kinds.map((kind) => ({ configId, teamId, kind }));
-    })
-  );
+    });
+  });
 }
 
 /** Null where it is not known what is exported. */
